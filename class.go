@@ -1,0 +1,117 @@
+package osm
+
+import "fmt"
+
+// Class says by which way a message came in: every rule names the classes it counts.
+type Class uint8
+
+const (
+	NoClass   Class = iota
+	Login           // authenticated SMTP
+	Local           // a script's local submission (class "script")
+	Localhost       // unauthenticated SMTP from this machine
+	Relay           // a host that may relay
+	Inbound         // from outside, for here
+	Forward         // from outside, leaves again
+	Bounce          // empty sender
+	List            // mailing list
+	System          // cron, root, the mail server itself
+	classes
+)
+
+var classNames = [classes]string{"unknown", "login", "script", "localhost", "relay", "inbound", "forward", "bounce",
+	"list", "system"}
+
+func (c Class) String() string { return classNames[c] }
+
+// Classes lists every known class.
+func Classes() []Class {
+	all := make([]Class, 0, classes-1)
+	for c := NoClass + 1; c < classes; c++ {
+		all = append(all, c)
+	}
+	return all
+}
+
+// ParseClass is the inverse of Class.String.
+func ParseClass(s string) (Class, error) {
+	for i, n := range classNames {
+		if n == s {
+			return Class(i), nil
+		}
+	}
+	return NoClass, fmt.Errorf("unknown class %q: want one of %v", s, classNames[1:])
+}
+
+// Action is what is done with a message.
+type Action uint8
+
+const (
+	Accept  Action = iota
+	Defer          // try again later (a temporary refusal)
+	Hold           // accepted, but kept until it is released
+	Reject         // refused for good
+	Discard        // accepted and thrown away
+	Divert         // sent to another address
+	actions
+)
+
+var actionNames = [actions]string{"accept", "defer", "hold", "reject", "discard", "divert"}
+
+func (a Action) String() string { return actionNames[a] }
+
+// ParseAction is the inverse of Action.String.
+func ParseAction(s string) (Action, error) {
+	for i, n := range actionNames {
+		if n == s {
+			return Action(i), nil
+		}
+	}
+	return Accept, fmt.Errorf("unknown action %q: want one of %v", s, actionNames)
+}
+
+// KeyKind names what a counter or a list entry is about.
+type KeyKind uint8
+
+const (
+	NoKey KeyKind = iota
+	KeyAccount
+	KeyLogin
+	KeyUser
+	KeyScript
+	KeySender
+	KeySenderDomain
+	KeyRecipient
+	KeyRecipientDomain
+	KeyClient
+	KeyNetwork // IPv4 /24, IPv6 /64
+	KeyCountry
+	KeyASN
+	KeyHelo
+	KeySubject
+	KeyHost
+	keyKinds
+)
+
+var keyNames = [keyKinds]string{"", "account", "login", "user", "script", "sender", "sender-domain", "recipient",
+	"recipient-domain", "client", "network", "country", "asn", "helo", "subject", "host"}
+
+func (k KeyKind) String() string { return keyNames[k] }
+
+// ParseKeyKind is the inverse of KeyKind.String.
+func ParseKeyKind(s string) (KeyKind, error) {
+	for i, n := range keyNames {
+		if n == s && i > 0 {
+			return KeyKind(i), nil
+		}
+	}
+	return NoKey, fmt.Errorf("unknown key %q: want one of %v", s, keyNames[1:])
+}
+
+// Key is one thing that is counted, listed or blocked: a login, a network, a script.
+type Key struct {
+	Kind  KeyKind
+	Value string
+}
+
+func (k Key) String() string { return k.Kind.String() + ":" + k.Value }

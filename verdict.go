@@ -1,0 +1,25 @@
+package osm
+
+// Finding is one piece of evidence: a fact, what it was, what would have been normal, and how much it weighs.
+type Finding struct {
+	Fact   string  // name of the fact, as documented: new-recipients, rate, refusals, ...
+	Value  string  // what was seen, for people: "412 of 420"
+	Normal string  // what this sender usually does, for people: "2 of 30"
+	Weight float64 // what it adds to the score; negative speaks for the sender
+}
+
+// Verdict is a decision with its reason. The zero value accepts.
+type Verdict struct {
+	Action   Action
+	Rule     string // which rule or detector decided: stolen-login, limit-login, block-list
+	Reason   string // the strongest fact: new-recipients
+	Detail   string // in words: "412 of 420 never mailed before"
+	ID       string // id that a person can quote and look up; "" for an acceptance without reason
+	Key      Key    // whom it is charged to
+	Score    float64
+	Findings []Finding
+	Shadow   bool // reported only: the action was not carried out
+}
+
+// Stops tells whether the message does not go its way.
+func (v Verdict) Stops() bool { return v.Action != Accept && !v.Shadow }
