@@ -1,7 +1,7 @@
 package osm
 
-// Position says how far a log has been read. It is saved in the same transaction as what was read: never
-// the one without the other). Device and inode follow a file through renames; the fingerprint tells a reused inode or a truncated
+// Position says how far a log has been read. It is saved in the same transaction as what was read, never the one
+// without the other. Device and inode follow a file through renames; the fingerprint tells a reused inode or a truncated
 // and rewritten file from the one that was read.
 type Position struct {
 	Path        string // where the file was found
