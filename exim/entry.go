@@ -38,31 +38,37 @@ var kindNames = [kinds]string{"unknown", "arrival", "arrival", "delivery", "cutt
 func (k Kind) String() string { return kindNames[k] }
 
 // Entry is one log line as understood. Every string is a part of the line given to Parse (still escaped as Exim
-// wrote it), so an Entry lives as long as its line and costs no allocation. Which fields are set depends on Kind.
+// wrote it: see Unescape), so an Entry lives as long as its line and costs no allocation. Which fields are set depends on Kind.
 type Entry struct {
-	Kind   Kind
-	Forged bool      // bears a sign that it was not written by Exim (EXIM.md section 5)
-	Time   time.Time // zero when the line bears none
-	PID    int       // with +pid or from the syslog tag; 0 when not logged
-	ID     string    // message id; "" when the line has none
-	Line   string    // the whole line
-	Text   string    // what follows the flag, or the message of a line without one
+	Kind       Kind
+	Additional bool // "->": a further recipient of the transport's run that the "=>" before it tells of
+	HasSender  bool // Sender was logged; it is "" for the null sender
+	HasSubject bool // Subject was logged; it may be ""
+	Forged     Sign // a sign that Exim did not write this line (EXIM.md section 5); NoSign otherwise
+	Piece      int  // number of this piece of a record that syslog cut, from 1; 0 for a whole one
+	Pieces     int  // how many pieces there are
+
+	Time time.Time // zero when the line bears none
+	PID  int       // with +pid or from the syslog tag; 0 when not logged
+	ID   string    // message id; "" when the line has none
+	Line string    // the whole line
+	Text string    // what follows the flag, or the message of a line without one
 
 	// Addresses
-	Sender     string // <= sender ("" for <>), or F=<...> of a delivery
-	HasSender  bool
-	Address    string // of a delivery: the final address
+	Sender     string // of an arrival; F=<...> of a delivery or a rejection
+	Address    string // of a delivery: the final address; of a rejection: the refused recipient
+	Parents    string // of a delivery with +all_parents: the "(...)" between, without the outer brackets
 	Original   string // of a delivery: the <original recipient>; "" when equal
+	ReturnPath string // of a delivery: P=<...>
 	Recipients string // "for ..." of an arrival, unsplit: see EachRecipient
 
 	// The other host: the client of an arrival or rejection, the receiver of a delivery
 	Host      string // verified name
 	Helo      string // name in round brackets
 	IP        string // without brackets
-	Port      string
-	Local     string // I=: our own address ("[127.0.0.1]:25"), LocalPort apart
-	LocalIP   string
-	LocalPort string
+	Port      uint16 // 0 when not logged
+	LocalIP   string // I=: our own address
+	LocalPort uint16 // I=: our own port
 
 	Protocol   string // P= on an arrival
 	Cipher     string // X=
@@ -70,14 +76,32 @@ type Entry struct {
 	Login      string // A= after the colon
 	User       string // U=
 	Subject    string // T="..." between the quotes, escapes kept
-	HasSubject bool
 	MessageID  string // id=
-	Parent     string // R= on an arrival
+	Parent     string // R= on an arrival: id of the message that this one is about
 	Queue      string // Q=
-	Size       int64  // S=
+	Size       int64  // S=, bytes
 	Router     string // R= on a delivery
 	Transport  string // T= on a delivery
-	Answer     string // C="..." between the quotes, or the error's text after the colon
+	Answer     string // C="..." between the quotes, or the error's text; the reason of a rejection
+	Code       int    // SMTP reply code in Answer, 0 when there is none
+	Enhanced   string // RFC 3463 status code in Answer ("5.1.1"), "" when there is none
+	Phase      string // what a rejection refused: "RCPT", "MAIL", "DATA", "connection", ...
 	Dir        string // cwd= of a submission
 	Args       string // arguments of a submission
 }
+
+// Sign is why a line is held to be forged. Its names are for reports.
+type Sign uint8
+
+const (
+	NoSign      Sign = iota
+	TornCwd          // a cwd line without its " N args: ", so the folder's name went on in the next line
+	AfterTorn        // follows a torn cwd line and belongs to the folder's name
+	ForeignPID       // the pid in the message id is not the one that wrote the line
+	ForeignTime      // the time in the message id is far from the arrival's
+	signs
+)
+
+var signNames = [signs]string{"", "torn-cwd", "after-torn-cwd", "foreign-pid", "foreign-time"}
+
+func (s Sign) String() string { return signNames[s] }
