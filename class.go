@@ -43,6 +43,15 @@ func ParseClass(s string) (Class, error) {
 	return NoClass, fmt.Errorf("unknown class %q: want one of %v", s, classNames[1:])
 }
 
+// UnmarshalText reads a class from a config file.
+func (c *Class) UnmarshalText(text []byte) (err error) {
+	*c, err = ParseClass(string(text))
+	return err
+}
+
+// MarshalText writes it as String does.
+func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 // Action is what is done with a message.
 type Action uint8
 
@@ -69,6 +78,15 @@ func ParseAction(s string) (Action, error) {
 	}
 	return Accept, fmt.Errorf("unknown action %q: want one of %v", s, actionNames)
 }
+
+// UnmarshalText reads an action from a config file.
+func (a *Action) UnmarshalText(text []byte) (err error) {
+	*a, err = ParseAction(string(text))
+	return err
+}
+
+// MarshalText writes it as String does.
+func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
 // KeyKind names what a counter or a list entry is about.
 type KeyKind uint8
@@ -107,6 +125,15 @@ func ParseKeyKind(s string) (KeyKind, error) {
 	}
 	return NoKey, fmt.Errorf("unknown key %q: want one of %v", s, keyNames[1:])
 }
+
+// UnmarshalText reads a kind of key from a config file.
+func (k *KeyKind) UnmarshalText(text []byte) (err error) {
+	*k, err = ParseKeyKind(string(text))
+	return err
+}
+
+// MarshalText writes it as String does.
+func (k KeyKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Key is one thing that is counted, listed or blocked: a login, a network, a script.
 type Key struct {
