@@ -1,0 +1,45 @@
+// Package config reads /etc/osm/osm.toml and /etc/osm/rules.d/*.toml into the rooms' own settings. It is strict: a key
+// that no room knows is a mistake, and all mistakes of all files are reported at once, in the files' own spelling and
+// with their place. What a setting means, its default and its limits are the room's: each has a Config struct whose
+// field tags are the documentation, and this package writes the defaults file, the doc page and the explanations from
+// them.
+package config
+
+import (
+	"osm/detect"
+	"osm/exim"
+)
+
+// DefaultPath is the file that is read when none is named. It need not exist: an empty file is a working one.
+const DefaultPath = "/etc/osm/osm.toml"
+
+// Config is the whole configuration: one table per room. Adding a room is one line here and one in Defaults.
+type Config struct {
+	Exim    exim.Config   `toml:"exim" doc:"The mail server that is watched."`
+	Detect  detect.Config `toml:"detect" doc:"How much evidence it takes to call a sender a spammer."`
+	Control Control       `toml:"control" doc:"How the osm command talks to the running daemon."`
+}
+
+// Defaults is the configuration of an empty file.
+func Defaults() Config {
+	return Config{
+		Exim:    exim.DefaultConfig(),
+		Detect:  detect.DefaultConfig(),
+		Control: Control{Socket: "/run/osm/control.sock"},
+	}
+}
+
+// Control is the [control] table: the unix socket of the running daemon.
+type Control struct {
+	Socket string `toml:"socket" doc:"Unix socket on which the running daemon answers osm's other commands."`
+}
+
+// Check reports settings that can't work.
+func (c *Control) Check(report func(key, problem string)) {
+	if len(c.Socket) == 0 || c.Socket[0] != '/' {
+		report("socket", "must be an absolute path")
+	}
+	if len(c.Socket) > 107 {
+		report("socket", "must be at most 107 bytes long: the kernel's limit for unix sockets")
+	}
+}
