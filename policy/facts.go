@@ -1,9 +1,7 @@
 package policy
 
 import (
-	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
 	"osm"
@@ -64,69 +62,4 @@ func FactDocs() []FactDoc {
 		docs[i] = FactDoc{f.Tag.Get("expr"), f.Type.String(), f.Tag.Get("doc")}
 	}
 	return docs
-}
-
-// nearest suggests the fact a misspelt name probably means, "" when none is like it.
-func nearest(name string) string {
-	best, dist := "", len(name)/2+1
-	for _, f := range FactDocs() {
-		if d := editDistance(name, f.Name); d < dist {
-			best, dist = f.Name, d
-		}
-	}
-	return best
-}
-
-// editDistance counts the letters to insert, delete or replace (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
-// selectorNames are the kinds of key that an exception or a limit of its own may name: those of a message, and its plan.
-var selectorNames = []string{"account", "plan", "domain", "login", "script", "sender", "client", "network"}
-
-// selector names whose messages an exception or an override is about: "account:bigshop", "plan:gold", "domain:x.example".
-type selector struct{ kind, value string }
-
-func parseSelector(s string) (selector, error) {
-	kind, value, ok := strings.Cut(s, ":")
-	if !ok || value == "" || !slices.Contains(selectorNames, kind) {
-		return selector{}, fmt.Errorf("%q: want KIND:VALUE where KIND is one of %s", s, strings.Join(selectorNames, ", "))
-	}
-	if kind != "script" && kind != "account" && kind != "plan" {
-		value = strings.ToLower(value)
-	}
-	return selector{kind, value}, nil
-}
-
-// of gives the value of the selector's kind that a message has.
-func (s selector) matches(m *osm.Message, plan func(account string) string) bool {
-	switch s.kind {
-	case "plan":
-		return plan != nil && m.Account != "" && plan(m.Account) == s.value
-	case "domain":
-		return Value(m, osm.KeySenderDomain) == s.value
-	case "network":
-		p, err := parseNetwork(s.value)
-		return err == nil && m.Client.IsValid() && p.Contains(m.Client.Unmap())
-	default:
-		kind, err := osm.ParseKeyKind(s.kind)
-		return err == nil && Value(m, kind) == s.value
-	}
 }

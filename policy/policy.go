@@ -1,0 +1,225 @@
+// Package policy decides: the administrator's lists and rules and what the detection found become one verdict. It keeps
+// the counters of the rules. It leaves the weighing of evidence to detect, and carrying a verdict out to whoever asked
+// (Exim, the gateway) and to action.
+package policy
+
+import (
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/expr-lang/expr/vm"
+
+	"osm"
+	"osm/window"
+)
+
+// Options are what a Policy needs. Only Rules may be empty.
+type Options struct {
+	Rules []Rule
+	Plan  func(account string) string // the hosting plan of an account; nil where there are none
+}
+
+// Policy holds lists, rules and the rules' counters. The lists may be changed from any goroutine; everything else
+// belongs to the engine's.
+type Policy struct {
+	Lists Lists
+	rules []*rule
+	plan  func(account string) string
+	facts Facts
+	vm    vm.VM
+	run   Stats
+}
+
+// Stats are counts since the start.
+type Stats struct {
+	Errors    uint64 // conditions that failed at run time: they did not match
+	LastError string
+}
+
+// New makes the rules ready. They have been checked: a rule that does not compile is an error here.
+func New(o Options) (*Policy, error) {
+	p := &Policy{plan: o.Plan}
+	if err := p.SetRules(o.Rules); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// SetRules replaces the rules. A rule that counts the same as before keeps its counters. On an error nothing changes.
+func (p *Policy) SetRules(rules []Rule) error {
+	ready := make([]*rule, 0, len(rules))
+	for _, r := range rules {
+		c, problems := compile(r)
+		if len(problems) > 0 {
+			return fmt.Errorf("rule %q: %s: %s", r.Name, problems[0].key, problems[0].text)
+		}
+		for _, old := range p.rules {
+			if old.Name == c.Name && old.counters != nil && c.counters != nil && old.Key == c.Key &&
+				old.Count == c.Count && old.Window == c.Window {
+				c.counters = old.counters
+			}
+		}
+		ready = append(ready, c)
+	}
+	p.rules = ready
+	return nil
+}
+
+// Decide makes one verdict of the lists, the rules and what the detection found, in this order of precedence: an allowing
+// list entry, a blocking one, an accepting rule, the most severe of the other rules and the detection. A rule in shadow
+// decides only where nothing else does.
+func (p *Policy) Decide(m *osm.Message, found osm.Verdict) osm.Verdict {
+	if e, ok := p.Lists.Match(m, m.Time); ok {
+		return listed(m, e)
+	}
+	best, shadow := found, osm.Verdict{}
+	if len(p.rules) > 0 {
+		p.facts.set(m, found)
+	}
+	for _, r := range p.rules {
+		v, decided := p.ask(r, m)
+		switch {
+		case !decided:
+			continue
+		case v.Shadow:
+			shadow = v
+			continue
+		case v.Action == osm.Accept:
+			return v
+		case severity[v.Action] > severity[best.Action]:
+			best = v
+		}
+	}
+	if best.Action == osm.Accept && shadow.Rule != "" {
+		best = shadow
+	}
+	if best.Action != osm.Accept && best.ID == "" {
+		best.ID = ID(m, best.Rule)
+	}
+	return best
+}
+
+// severity orders actions by how much they take away from the sender.
+var severity = map[osm.Action]int{osm.Accept: 0, osm.Defer: 1, osm.Divert: 2, osm.Hold: 3, osm.Reject: 4, osm.Discard: 5}
+
+func listed(m *osm.Message, e Entry) osm.Verdict {
+	v := osm.Verdict{Action: osm.Accept, Rule: "allow-list", Key: e.Key}
+	if !e.Allow {
+		v = osm.Verdict{Action: osm.Reject, Rule: "block-list", Key: e.Key, ID: ID(m, "block-list")}
+	}
+	v.Reason, v.Detail = "listed", e.Key.String()
+	if e.Reason != "" {
+		v.Detail += ": " + e.Reason
+	}
+	return v
+}
+
+// ask applies one rule: decided is false when it is not about the message, or within its limit.
+func (p *Policy) ask(r *rule, m *osm.Message) (v osm.Verdict, decided bool) {
+	if !p.about(r, m) {
+		return v, false
+	}
+	v = osm.Verdict{Action: r.Action, Rule: r.Name, Reason: "condition", Detail: r.When, Shadow: r.Shadow,
+		Key: osm.Key{Kind: r.Key, Value: Value(m, r.Key)}}
+	if r.Text != "" {
+		v.Detail = r.Text
+	}
+	if r.counters == nil {
+		return v, true
+	}
+	if v.Key.Value == "" {
+		return v, false
+	}
+	limit := p.limit(r, m)
+	sum := r.sum(m, keyHash(v.Key), limit)
+	if limit == 0 || sum <= limit {
+		return v, false
+	}
+	v.Reason = "limit"
+	v.Findings = []osm.Finding{{Fact: "limit", Value: fmt.Sprintf("%d %s", sum, r.Count),
+		Normal: fmt.Sprintf("at most %d in %s", limit, r.Window), Weight: 1}}
+	if r.Text == "" {
+		v.Detail = fmt.Sprintf("%d %s in %s, the limit is %d", sum, strings.ReplaceAll(string(r.Count), "-", " "), r.Window, limit)
+	}
+	return v, true
+}
+
+// about tells whether a rule is about a message: its class, its exceptions, its condition.
+func (p *Policy) about(r *rule, m *osm.Message) bool {
+	if !r.classes[m.Class] {
+		return false
+	}
+	for _, s := range r.except {
+		if s.matches(m, p.plan) {
+			return false
+		}
+	}
+	if r.when == nil {
+		return true
+	}
+	p.vm.MemoryBudget = memoryBudget
+	yes, err := p.vm.Run(r.when, &p.facts)
+	if err != nil {
+		p.run.Errors++
+		p.run.LastError = fmt.Sprintf("rule %q on message %s: %v", r.Name, m.ID, err)
+		return false
+	}
+	matched, _ := yes.(bool)
+	return matched
+}
+
+// limit is the one that holds for a message: the closest of the rule's limits of their own, or its general one. 0 is none.
+func (p *Policy) limit(r *rule, m *osm.Message) int64 {
+	for _, own := range r.limits {
+		if own.matches(m, p.plan) {
+			return own.limit
+		}
+	}
+	return r.Limit
+}
+
+// sum counts a message and tells how much the window has with it.
+func (r *rule) sum(m *osm.Message, key uint64, limit int64) int64 {
+	switch r.Count {
+	case CountUnique:
+		return r.counters.unique(key, m.Time, m.Recipients, limit)
+	case CountRecipients:
+		return r.counters.add(key, m.Time, int64(max(len(m.Recipients), 1)))
+	case CountBytes:
+		return r.counters.add(key, m.Time, m.Size)
+	case CountFailures:
+		return r.counters.add(key, m.Time, 0)
+	default:
+		return r.counters.add(key, m.Time, 1)
+	}
+}
+
+// Delivery counts what limits on failures count: it is called for every attempt of a message that was let through.
+func (p *Policy) Delivery(m *osm.Message, d *osm.Delivery) {
+	if d.Outcome != osm.Failed {
+		return
+	}
+	for _, r := range p.rules {
+		if r.counters != nil && r.Count == CountFailures && r.classes[m.Class] {
+			if value := Value(m, r.Key); value != "" {
+				r.counters.add(keyHash(osm.Key{Kind: r.Key, Value: value}), d.Time, 1)
+			}
+		}
+	}
+}
+
+// Stats tells what went wrong with conditions since the start.
+func (p *Policy) Stats() Stats { return p.run }
+
+func keyHash(k osm.Key) uint64 { return window.Hash(uint64(k.Kind), k.Value) }
+
+// ID names a verdict in a way that people can read out and that is the same in every replay: eight letters and digits
+// made of the message's id, its time and the rule.
+func ID(m *osm.Message, rule string) string {
+	h := window.Pair(window.Hash(uint64(m.Time.UnixNano()), m.ID), window.Hash(1, rule))
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], h)
+	return "V" + base32.StdEncoding.EncodeToString(b[:5])
+}
