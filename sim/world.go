@@ -28,6 +28,7 @@ type Config struct {
 	Volume   float64   // scales the size of campaigns and lists; 0 is 1
 	Geo      bool      // messages carry country and ASN, as with a .mmdb file
 	Style    Style     // what the log tells: fields that it does not log are left empty in messages
+	LongIDs  bool      // message ids of 23 characters, as from Exim 4.97 on
 	Enron    string    // folder of the real histories; "" or missing uses the model fitted to them
 }
 
@@ -36,7 +37,17 @@ type World struct {
 	Config    Config
 	Senders   []Sender
 	Campaigns []Campaign
+
+	sends    []send
+	failures []attempt
+	hosted   map[string]bool   // domains of the server
+	forwards map[string]string // local address to outside address
+	outside  *source           // everybody who mails from outside
+	mailer   *source           // Exim itself, for bounces
 }
+
+// local tells whether a domain's mail stays here.
+func (w *World) local(domain string) bool { return w.hosted[domain] }
 
 // Sender is one source of mail in the world, for reports.
 type Sender struct {

@@ -1,0 +1,4 @@
+package sim
+
+func (b *builder) oddities()  {}
+func (b *builder) campaigns() {}

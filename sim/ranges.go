@@ -1,0 +1,47 @@
+package sim
+
+import "fmt"
+
+// ranges are a family's habits: how large servers are, who lives on them and how they send.
+type ranges struct {
+	accounts, days         span
+	mailboxes              float64 // median per account
+	personRate, personTail float64 // messages a working day: median and sigma
+	newRate                span    // share of a person's recipients that are new to him
+	inboundFirst           float64 // share of new contacts who wrote first
+	shops, newsletters     float64 // shares of accounts that have one
+	invoices, forwarders   float64
+	lists, monitors        float64
+	signups, forms, crons  float64
+	orders                 span // a day
+	salesFactor            span
+	readers                span // of a newsletter
+	readersGrow, dead      span // a week; share of dead addresses at first
+	newsPace               span // messages an hour
+	customers              span // of an invoice run
+	alertStorm             span // messages
+	volume, pace           span // of a campaign: recipients, recipients an hour
+	ips                    span
+	wide                   span // recipients of a message with many
+	campaignDead           span
+	campaignSpam           span
+	root                   func(user, domain string) string
+}
+
+var families = [...]ranges{Build: {
+	accounts: span{20, 400}, days: span{28, 42}, mailboxes: 3, personRate: 3, personTail: 1, newRate: span{0.02, 0.25},
+	inboundFirst: 0.5, shops: 0.1, newsletters: 0.08, invoices: 0.1, forwarders: 0.15, lists: 0.03, monitors: 0.03, signups: 0.05,
+	forms: 0.7, crons: 0.3, orders: span{2, 120}, salesFactor: span{3, 10}, readers: span{200, 5000}, readersGrow: span{0.002, 0.03},
+	dead: span{0.002, 0.05}, newsPace: span{150, 4000}, customers: span{30, 400}, alertStorm: span{100, 2000},
+	volume: span{100, 20000}, pace: span{20, 10000}, ips: span{1, 1000}, wide: span{50, 500}, campaignDead: span{0, 0.4},
+	campaignSpam: span{0, 0.6},
+	root:         func(user, _ string) string { return "/home/" + user + "/public_html" },
+}, Held: {
+	accounts: span{25, 350}, days: span{30, 42}, mailboxes: 4, personRate: 4, personTail: 1.15, newRate: span{0.03, 0.3},
+	inboundFirst: 0.4, shops: 0.12, newsletters: 0.1, invoices: 0.08, forwarders: 0.2, lists: 0.04, monitors: 0.02, signups: 0.07,
+	forms: 0.6, crons: 0.4, orders: span{4, 160}, salesFactor: span{2.5, 12}, readers: span{300, 7000}, readersGrow: span{0.001, 0.04},
+	dead: span{0.005, 0.06}, newsPace: span{100, 6000}, customers: span{20, 500}, alertStorm: span{60, 3000},
+	volume: span{120, 15000}, pace: span{15, 12000}, ips: span{1, 800}, wide: span{40, 450}, campaignDead: span{0.01, 0.35},
+	campaignSpam: span{0, 0.5},
+	root:         func(user, domain string) string { return fmt.Sprintf("/home/%s/web/%s/public_html", user, domain) },
+}}
