@@ -24,7 +24,13 @@ type newsletter struct {
 }
 
 func (b *builder) addNewsletter(a *account, d dice) {
-	n := b.newsletter(a, d, d.chance(0.6))
+	b.weekly(d, b.newsletter(a, d, d.chance(0.6)))
+}
+
+// addMailing is a newsletter that is sent by login.
+func (b *builder) addMailing(a *account, d dice) { b.weekly(d, b.newsletter(a, d, false)) }
+
+func (b *builder) weekly(d dice, n *newsletter) {
 	first := time.Duration(d.IntN(7))*24*time.Hour + clock(d, hourCounts, -3)
 	issue := 1 + d.IntN(300)
 	for at := first; at < b.span; at += 7*24*time.Hour + d.between(-2*time.Hour, 2*time.Hour) {

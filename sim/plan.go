@@ -69,7 +69,8 @@ type builder struct {
 
 // New draws a world.
 func New(cfg Config) *World {
-	d := newDice(cfg.Seed, "world "+cfg.Family.String())
+	seed := mix(cfg.Seed*2 + uint64(cfg.Family)) // the families share no draw
+	d := newDice(seed, "world")
 	b := &builder{words: &vocabulary[cfg.Family], ranges: &families[cfg.Family]}
 	if cfg.Accounts == 0 {
 		cfg.Accounts = d.logInt(b.ranges.accounts)
@@ -86,7 +87,7 @@ func New(cfg Config) *World {
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC).AddDate(0, 0, d.IntN(28))
 	}
-	b.cfg, b.world = cfg, &World{Config: cfg, hosted: map[string]bool{serverName: true}, forwards: map[string]string{}}
+	b.cfg, b.world = cfg, &World{Config: cfg, seed: seed, hosted: map[string]bool{serverName: true}, forwards: map[string]string{}}
 	b.world.mailer = b.source("bounce", "Exim", source{class: osm.Bounce, user: "Debian-exim"})
 	b.span, b.learn = time.Duration(cfg.Days)*24*time.Hour, time.Duration(cfg.Learn)*24*time.Hour
 	b.net = newInternet(d, cfg.Family)
@@ -125,6 +126,9 @@ func (b *builder) finish() {
 	}
 }
 
+// dice are the ones of a name.
+func (b *builder) dice(name string) dice { return newDice(b.world.seed, name) }
+
 // source registers a sender.
 func (b *builder) source(kind, name string, s source) *source {
 	s.kind, s.number = kind, len(b.world.Senders)
@@ -162,7 +166,7 @@ func (b *builder) begun(d dice) time.Duration {
 
 // populate makes the accounts and their ordinary senders.
 func (b *builder) populate() {
-	d := newDice(b.cfg.Seed, "accounts")
+	d := b.dice("accounts")
 	for i := range b.cfg.Accounts {
 		domain := b.words.domain(d)
 		user := strings.NewReplacer("-", "", ".", "").Replace(domain)
@@ -178,9 +182,9 @@ func (b *builder) populate() {
 	}
 	for i, a := range b.accounts {
 		// The first accounts have one habit each, so that every world has every kind of ordinary sender.
-		b.furnish(a, newDice(b.cfg.Seed, "account "+a.name), i)
+		b.furnish(a, b.dice("account "+a.name), i)
 	}
-	b.background(newDice(b.cfg.Seed, "background"))
+	b.background(b.dice("background"))
 }
 
 // furnish gives an account its senders.

@@ -97,7 +97,7 @@ func (w *World) time(at time.Duration) time.Time { return w.Config.Start.Add(at)
 
 // arrive shows a message to the judge and plans what becomes of it.
 func (r *run) arrive(s *send, number uint64) {
-	r.pcg.Seed(r.world.Config.Seed, number)
+	r.pcg.Seed(r.world.seed, number)
 	l := &live{send: s, number: number, message: r.world.message(s, number), label: r.world.label(s)}
 	if r.judge(&Event{Kind: Arrival, Time: l.message.Time, Message: l.message, Label: l.label}) != osm.Accept {
 		return

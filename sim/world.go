@@ -38,6 +38,7 @@ type World struct {
 	Senders   []Sender
 	Campaigns []Campaign
 
+	seed     uint64
 	sends    []send
 	failures []attempt
 	hosted   map[string]bool   // domains of the server
@@ -62,6 +63,7 @@ type Campaign struct {
 	Start, End time.Time
 	Messages   int
 	Recipients int
+	Senders    []int  // numbers of the ordinary senders that it misuses
 	Note       string // its drawn parameters, for people
 }
 

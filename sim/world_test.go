@@ -25,9 +25,12 @@ func tally(w *World) (kinds map[string]int, events int) {
 func TestSmoke(t *testing.T) {
 	for _, f := range []Family{Build, Held} {
 		begin := time.Now()
-		w := New(Config{Seed: 7, Family: f, Accounts: 100, Enron: enronFolder})
+		w := New(Config{Seed: 7, Family: f, Accounts: 60, Kinds: Kinds(true, true), Enron: enronFolder})
 		made := time.Since(begin)
 		kinds, events := tally(w)
 		t.Log(f, w.Config.Days, made, time.Since(begin), events, len(w.sends), kinds)
+		for _, c := range w.Campaigns {
+			t.Logf("%+v", c)
+		}
 	}
 }
