@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"osm"
+	"osm/window"
 )
 
 // Assessment is what the detector thinks of one message.
@@ -24,45 +25,100 @@ type Assessment struct {
 
 // Detector holds what is known of every sender. It is not safe for concurrent use: one engine goroutine owns it.
 type Detector struct {
-	cfg Config
+	cfg      Config
+	most     [facts]float32 // the weights, as configured
+	halfLife float64        // seconds
+	clock    window.Clock
+	began    window.Seconds // first message ever seen
+	senders  senders
+	known    *window.Known
+	likeness likeness
+	slots    slots
+	look     look // of the last message
 }
 
 // New makes a detector without any history.
-func New(cfg Config) *Detector { return &Detector{cfg: cfg} }
-
-// Find weighs one message at its arrival. It counts the attempt whatever becomes of it; Learn follows with what was done.
-func (d *Detector) Find(m *osm.Message) Assessment { return Assessment{} }
-
-// Learn makes an accepted message part of its sender's past. A message that was not accepted teaches nothing.
-func (d *Detector) Learn(m *osm.Message, accepted bool) {}
-
-// Delivery weighs a receiver's answer to an accepted message.
-func (d *Detector) Delivery(m *osm.Message, dl *osm.Delivery) {}
-
-// AuthFailure notes a failed login. The login is what the client claimed to be and may be empty.
-func (d *Detector) AuthFailure(t time.Time, login string, client netip.Addr) {}
-
-// Baseline is what a sender usually does, for people.
-type Baseline struct {
-	Key       osm.Key
-	Score     float64       // now, in the unit of the thresholds
-	Stopped   bool          // it stays stopped until its score decays or a person releases it
-	FirstSeen time.Time     // first message
-	LastSeen  time.Time     // last message
-	Lines     []osm.Finding // Fact, Value (recently), Normal (usually), Weight (in the score now)
+func New(cfg Config) *Detector {
+	d := &Detector{cfg: cfg, halfLife: time.Duration(cfg.HalfLife).Seconds(), senders: newSenders(cfg.Senders),
+		known: window.NewKnown(cfg.Known), likeness: newLikeness(),
+		slots: make(slots, slotCells)}
+	for f := range weights {
+		d.most[f] = weights[f].most
+		if w, ok := cfg.Weights[weights[f].name]; ok {
+			d.most[f] = float32(w)
+		}
+	}
+	return d
 }
 
-// Explain tells a sender's baseline as of time now; ok is false when the sender is not known.
-func (d *Detector) Explain(key osm.Key, now time.Time) (b Baseline, ok bool) { return Baseline{}, false }
+// Find weighs one message at its arrival. It counts the attempt whatever becomes of it; Learn follows with what was done.
+func (d *Detector) Find(m *osm.Message) Assessment {
+	l := &d.look
+	d.see(l, m, d.tick(m.Time))
+	if !l.charged {
+		return Assessment{}
+	}
+	d.context(l)
+	l.slot = &l.s.familiar
+	if l.strange {
+		l.slot = &l.s.strange
+	}
+	d.count(l)
+	d.slots.put(m.ID, l.strange)
+	score := d.score(l)
+	l.beforeCalm = score < float32(d.cfg.Suspect)/2
+	switch {
+	case score >= float32(d.cfg.Stop):
+		return d.assess(l, osm.Reject, score)
+	case score >= float32(d.cfg.Suspect):
+		return d.assess(l, osm.Hold, score)
+	}
+	return Assessment{Key: l.s.key, Score: float64(score)}
+}
 
-// Release is a person's word that a sender's mail was wanted: its score is cleared, what it did of late becomes its
-// habit, and the same oddities weigh less from now on. It tells whether the sender is known.
-func (d *Detector) Release(key osm.Key, now time.Time) bool { return false }
+// Learn makes an accepted message part of its sender's past. A message that was not accepted teaches nothing.
+func (d *Detector) Learn(m *osm.Message, accepted bool) {
+	l := &d.look
+	if l.m != m {
+		d.see(l, m, d.tick(m.Time))
+		if l.charged {
+			d.context(l)
+		}
+	}
+	if !accepted {
+		return
+	}
+	if !l.charged {
+		d.learnOutside(m, l.now)
+		return
+	}
+	d.learn(l)
+}
 
-// Dirty hands out every piece of state that changed since the last call, as a key and a blob that Restore understands.
-// A nil blob means that the key is gone. The blob is only valid during the call of fn.
-func (d *Detector) Dirty(fn func(key string, blob []byte)) {}
+// Delivery weighs a receiver's answer to an accepted message.
+func (d *Detector) Delivery(m *osm.Message, dl *osm.Delivery) {
+	l := &d.look
+	if d.see(l, m, d.tick(dl.Time)); l.charged {
+		d.answer(l, dl)
+	}
+	l.m = nil
+}
 
-// Restore reads one piece of state that Dirty has handed out, of this or an older version. A damaged blob is an error
-// and changes nothing; what it held is learned again.
-func (d *Detector) Restore(key string, blob []byte) error { return nil }
+// AuthFailure notes a failed login. The login is what the client claimed to be and may be empty.
+func (d *Detector) AuthFailure(t time.Time, login string, client netip.Addr) {
+	if login == "" {
+		return
+	}
+	if s := d.senders.find(window.Pair(hashText(login), uint64(osm.KeyLogin))); s != nil {
+		s.fails.Add(d.tick(t), day, 1)
+	}
+}
+
+func (d *Detector) tick(t time.Time) window.Seconds {
+	t = d.clock.Tick(t)
+	now := window.Seconds(max(t.Unix(), 0))
+	if d.began == 0 || now < d.began {
+		d.began = now
+	}
+	return now
+}

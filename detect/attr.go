@@ -1,0 +1,66 @@
+package detect
+
+import "osm/window"
+
+// attr is one value of a property (a network, a HELO name, a subject) that a sender has used.
+type attr struct {
+	hash  uint64
+	born  window.Seconds // first used
+	last  window.Seconds // last used
+	trust uint8          // accepted messages with it while nothing was suspicious
+}
+
+const (
+	day         = 24 * 3600
+	matureAge   = day
+	matureTrust = 3
+)
+
+// mature tells whether a value has become a habit: an intruder's values must not become one by the first messages that
+// slip through.
+func (a *attr) mature(now window.Seconds) bool {
+	return a.trust >= matureTrust && window.Elapsed(a.born, now) >= matureAge
+}
+
+// find looks a value up and makes room for it where it is new: the least trusted value, and among these the one longest
+// unused, is forgotten.
+func find(list []attr, hash uint64, now window.Seconds) (a *attr, isNew bool) {
+	worst := 0
+	for i := range list {
+		if list[i].hash == hash {
+			list[i].last = now
+			return &list[i], false
+		}
+		if less(&list[i], &list[worst]) {
+			worst = i
+		}
+	}
+	list[worst] = attr{hash: hash, born: now, last: now}
+	return &list[worst], true
+}
+
+func less(a, b *attr) bool {
+	ta, tb := min(a.trust, matureTrust), min(b.trust, matureTrust)
+	if ta != tb {
+		return ta < tb
+	}
+	return a.last < b.last
+}
+
+// share is how often something happens: a count of cases among all, where old ones fade as new ones come.
+type share struct{ cases, all float32 }
+
+const shareMemory = 400
+
+func (s *share) add(is bool, n float32) {
+	if is {
+		s.cases += n
+	}
+	if s.all += n; s.all > shareMemory {
+		s.all /= 2
+		s.cases /= 2
+	}
+}
+
+// of is the share with a prior: as if n cases had been seen before, mean of them positive.
+func (s *share) of(mean, n float32) float32 { return (s.cases + mean*n) / (s.all + n) }

@@ -1,0 +1,116 @@
+package detect
+
+import (
+	"osm"
+	"osm/window"
+)
+
+// learn makes an accepted message part of its sender's past. The more suspicious the moment, the less is learned.
+func (d *Detector) learn(l *look) {
+	s, m, now := l.s, l.m, l.now
+	s.sent++
+	if !l.beforeCalm {
+		d.remember(l, m.Recipients)
+		return
+	}
+	for _, a := range []*attr{l.network, l.client, l.helo, l.from, l.subject, l.country} {
+		if a != nil && a.trust < 255 {
+			a.trust++
+		}
+	}
+	if l.network != nil {
+		s.newNetwork.add(!l.network.mature(now), 1)
+		s.newClient.add(!l.client.mature(now), 1)
+	}
+	if l.helo != nil {
+		s.newHelo.add(!l.helo.mature(now), 1)
+	}
+	if l.from != nil {
+		s.newFrom.add(!d.ownDomain(l), 1)
+		d.known.Add(window.Pair(s.hash+1, l.domain), now)
+	}
+	if l.subject != nil {
+		s.newSubject.add(!l.subject.mature(now), 1)
+		s.repeats.add(l.subject.last > l.subject.born, 1)
+	}
+	if l.account != 0 {
+		d.known.Add(window.Pair(l.account+1, l.domain), now)
+		if l.words > 0 {
+			d.known.Add(window.Pair(l.account+2, l.template), now)
+		}
+	}
+	d.remember(l, m.Recipients)
+}
+
+// remember makes recipients known.
+func (d *Detector) remember(l *look, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	for _, r := range list {
+		h := hashText(r)
+		was := d.known.Add(window.Pair(l.s.hash, h), l.now)
+		l.s.newRecipient.add(!was, 1)
+		d.known.Add(h, l.now)
+		if l.account != 0 {
+			d.known.Add(window.Pair(l.account, h), l.now)
+		}
+	}
+	l.s.learnSize(len(list))
+}
+
+// learnOutside notes who writes to whom here: an answer to a stranger who wrote first is not mail to a stranger.
+func (d *Detector) learnOutside(m *osm.Message, now window.Seconds) {
+	if m.Sender == "" || m.Class != osm.Inbound && m.Class != osm.Forward || len(m.Recipients) > 20 {
+		return
+	}
+	from := hashText(m.Sender)
+	for _, r := range m.Recipients {
+		login := window.Pair(hashText(r), uint64(osm.KeyLogin))
+		d.known.Add(window.Pair(login, from), now)
+	}
+}
+
+// answer weighs what a receiver said.
+func (d *Detector) answer(l *look, dl *osm.Delivery) {
+	if !dl.Remote && dl.Outcome == osm.Delivered {
+		return
+	}
+	s := l.s
+	e := &s.familiar
+	if l.strange = d.slots.get(l.m.ID); l.strange {
+		e = &s.strange
+	}
+	e.fade(l.now, d.halfLife)
+	switch {
+	case dl.Outcome == osm.Delivered:
+		e.answers++
+		s.refused.add(false, 1)
+	case dl.Refusal == osm.NoSuchUser && dl.Outcome == osm.Failed:
+		e.answers++
+		e.unknown++
+		s.refused.add(true, 1)
+	case dl.Refusal == osm.Spam || dl.Refusal == osm.Listed || dl.Refusal == osm.RateLimited:
+		e.answers++
+		e.spam++
+	}
+	if len(l.m.Recipients) == 0 && dl.Outcome != osm.Deferred {
+		d.late(l, e, dl)
+	}
+	d.senders.touch(s, l.now)
+}
+
+// late counts a recipient that was not logged at arrival.
+func (d *Detector) late(l *look, e *evidence, dl *osm.Delivery) {
+	to := dl.Original
+	if to == "" {
+		to = dl.Recipient
+	}
+	l.slot = e
+	l.fresh = 0
+	one := [1]string{to}
+	d.recipients(l, one[:])
+	l.s.inHr++
+	l.s.quick.Add(l.now, 600, 1)
+	d.remember(l, one[:])
+}

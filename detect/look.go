@@ -1,0 +1,153 @@
+package detect
+
+import (
+	"net/netip"
+	"strings"
+
+	"osm"
+	"osm/window"
+)
+
+// look is one message as the detector sees it: hashed, compared with its sender's past, and weighed. Find fills it and
+// Learn uses it again.
+type look struct {
+	m       *osm.Message
+	now     window.Seconds
+	s       *sender
+	slot    *evidence
+	account uint64
+
+	network, client, helo, from, subject, country *attr // nil where the message has none
+
+	domain       uint64 // of the envelope sender
+	template     uint64
+	words        int
+	reply        bool
+	newNetwork   bool // this very message is the first with it
+	newFrom      bool
+	fresh        float32 // recipients never mailed before, weighed
+	unknown      int     // of these, how many nobody here ever mailed
+	weights      [facts]float32
+	strange      bool
+	confident    float32 // how much of the sender's past is known, 0 to 1
+	beforeCalm   bool    // nothing was suspicious before this message
+	charged, old bool
+}
+
+const seed = 0x6f736d // "osm": hashes are the same after a restart
+
+func hashText(s string) uint64 { return window.Hash(seed, s) }
+
+func hashAddr(a netip.Addr, prefix int) uint64 {
+	b := a.Unmap().As16()
+	if a.Unmap().Is4() {
+		prefix += 96
+	}
+	var h uint64 = seed
+	for i := 0; i < prefix/8; i++ {
+		h = h<<8 ^ h>>56 ^ uint64(b[i])*0x9e3779b97f4a7c15
+	}
+	return window.Pair(h, uint64(prefix))
+}
+
+func hashNetwork(a netip.Addr) uint64 {
+	if a.Unmap().Is4() {
+		return hashAddr(a, 24)
+	}
+	return hashAddr(a, 48)
+}
+
+func hashClient(a netip.Addr) uint64 {
+	if a.Unmap().Is4() {
+		return hashAddr(a, 32)
+	}
+	return hashAddr(a, 64) // privacy addresses change within the /64
+}
+
+// hashHelo treats names that hold an address as one: they follow the network, which is weighed by itself.
+func hashHelo(s string) uint64 {
+	digits := 0
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			digits++
+		}
+	}
+	if s == "" || s[0] == '[' || digits >= 6 && digits*3 >= len(s) {
+		return 1
+	}
+	return hashText(s) | 2
+}
+
+// charge says whose message it is. What came from outside, bounces and what is forwarded is nobody's here.
+func charge(m *osm.Message) (kind osm.KeyKind, value string, ok bool) {
+	switch m.Class {
+	case osm.Login:
+		if m.Login != "" {
+			return osm.KeyLogin, m.Login, true
+		}
+	case osm.Local, osm.System:
+		return chargeLocal(m)
+	case osm.Localhost, osm.Relay:
+		return osm.KeyClient, "", m.Client.IsValid()
+	case osm.List:
+		if m.Sender != "" {
+			return osm.KeySender, m.Sender, true
+		}
+	default:
+		return osm.NoKey, "", false
+	}
+	if m.Account != "" {
+		return osm.KeyAccount, m.Account, true
+	}
+	return osm.NoKey, "", false
+}
+
+func chargeLocal(m *osm.Message) (osm.KeyKind, string, bool) {
+	switch {
+	case m.Script.Path != "" && m.Script.Path != "/":
+		return osm.KeyScript, m.Script.Path, true
+	case m.User != "":
+		return osm.KeyUser, m.User, true
+	case m.Account != "":
+		return osm.KeyAccount, m.Account, true
+	}
+	return osm.NoKey, "", false
+}
+
+func hashKey(m *osm.Message, kind osm.KeyKind, value string) uint64 {
+	if kind == osm.KeyClient {
+		return window.Pair(hashClient(m.Client), uint64(kind))
+	}
+	h := window.Pair(hashText(value), uint64(kind))
+	if kind == osm.KeyScript && !strings.HasPrefix(value, "/home") { // a shared folder: apart for each user
+		h = window.Pair(h, hashText(m.User))
+	}
+	return h
+}
+
+func domainOf(address string) string {
+	return address[strings.LastIndexByte(address, '@')+1:]
+}
+
+// uploadPath tells of folders in which intruders can write and nothing should run.
+func uploadPath(path string) bool {
+	for len(path) > 0 {
+		i := strings.IndexByte(path[1:], '/') + 1
+		part := path
+		if i > 0 {
+			part, path = path[:i], path[i:]
+		} else {
+			path = ""
+		}
+		part = strings.TrimPrefix(part, "/")
+		switch part {
+		case "uploads", "upload", "cache", "tmp", "temp", "images", "img", "files", "media", "fonts", "css", "shm", "backup", "backups", "logs",
+			"sess", "sessions", "pictures", "photos", "assets", "thumbs":
+			return true
+		}
+		if len(part) > 1 && part[0] == '.' && part != ".." {
+			return true
+		}
+	}
+	return false
+}

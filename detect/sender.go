@@ -1,0 +1,105 @@
+package detect
+
+import (
+	"math/bits"
+
+	"osm"
+	"osm/window"
+)
+
+// sender is what is known of one identity: of fixed size, see TestSenderSize.
+type sender struct {
+	key     osm.Key
+	hash    uint64
+	account uint64 // hash of the owning account, 0 when unknown
+	first   window.Seconds
+	last    window.Seconds
+	sent    float32 // accepted messages
+
+	networks [8]attr
+	clients  [8]attr
+	helos    [6]attr
+	froms    [8]attr
+	subjects [12]attr
+	places   [3]attr // countries
+
+	newRecipient, newNetwork, newClient, newHelo, newFrom, newSubject, repeats, refused share
+
+	sizes [8]uint16 // messages by number of recipients: 1, 2-3, 4-7, ...
+	week  window.Week
+	hour  window.Seconds // number of the hour that is being counted
+	inHr  float32        // recipients in it
+	quick window.Decayed // recipients within minutes
+	fails window.Decayed // failed logins
+	stop  window.Decayed // how sure it was lately that somebody else sends here
+
+	familiar, strange evidence
+	dirty             bool
+}
+
+// evidence is what was seen lately, kept apart for messages that come as the sender's always do and for those that do
+// not: so a stolen login's owner can go on writing. All counts fade with the half-life.
+type evidence struct {
+	at         window.Seconds
+	messages   float32
+	recipients float32
+	fresh      float32 // recipients never mailed before; one known to others here counts less
+	repeats    float32 // messages that repeat a subject that is new
+	newSubject float32 // messages with a subject that is new
+	networks   float32 // new networks
+	froms      float32 // new envelope senders
+	answers    float32 // of receivers
+	unknown    float32 // refused: no such user
+	spam       float32 // refused as spam
+	recent     uint64  // subject of the last message
+}
+
+func (e *evidence) fade(now window.Seconds, halfLife float64) {
+	f := window.Fade(window.Elapsed(e.at, now), halfLife)
+	e.at = window.Later(e.at, now)
+	if f == 1 {
+		return
+	}
+	for _, v := range []*float32{&e.messages, &e.recipients, &e.fresh, &e.repeats, &e.newSubject, &e.networks, &e.froms,
+		&e.answers, &e.unknown, &e.spam} {
+		*v *= f
+	}
+}
+
+// tick closes the hours that are over. Only hours before now count as usual.
+func (s *sender) tick(now window.Seconds) {
+	_, hour := window.HourOf(now)
+	if hour == s.hour {
+		return
+	}
+	if s.hour != 0 && hour > s.hour {
+		s.week.Learn(s.hour, s.inHr)
+		s.week.Quiet(s.hour+1, hour)
+	}
+	s.hour, s.inHr = hour, 0
+}
+
+// larger is the share of earlier messages with at least as many recipients, with a prior of 20 messages as people write.
+func (s *sender) larger(recipients int) float32 {
+	bin := min(bits.Len(uint(recipients))-1, len(s.sizes)-1)
+	var all, above float32 = 20, 20 * priorLarger[bin]
+	for i, n := range s.sizes {
+		all += float32(n)
+		if i >= bin {
+			above += float32(n)
+		}
+	}
+	return above / all
+}
+
+// priorLarger is the share of people's messages with at least 1, 2, 4, 8, ... recipients.
+var priorLarger = [8]float32{1, 0.3, 0.12, 0.03, 0.01, 0.004, 0.002, 0.001}
+
+func (s *sender) learnSize(recipients int) {
+	cell := &s.sizes[min(bits.Len(uint(recipients))-1, len(s.sizes)-1)]
+	if *cell++; *cell > 1000 {
+		for i := range s.sizes {
+			s.sizes[i] /= 2
+		}
+	}
+}

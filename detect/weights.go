@@ -1,0 +1,142 @@
+package detect
+
+// fact is one kind of evidence.
+type fact uint8
+
+const (
+	newRecipients fact = iota
+	sameSubject
+	rate
+	pace
+	manyRecipients
+	newNetwork
+	newAddress
+	newCountry
+	newHelo
+	manyNetworks
+	travel
+	failedLogins
+	oddHour
+	foreignSender
+	manySenders
+	newSubject
+	uploadFolder
+	newScript
+	newAccount
+	neighbour
+	refused
+	refusedAsSpam
+	herdSubject
+	herdNetwork
+	knownRecipients
+	cleanAnswers
+	facts
+)
+
+// group of facts that often have one innocent cause together. Within a group they add up to a limit only: a mail merge
+// makes many new recipients, one subject and a high rate at once, and is still one oddity.
+type group uint8
+
+const (
+	bulk    group = iota // much mail to strangers: what a mail merge does too
+	place                // from elsewhere: what a traveller or a new device does too
+	guise                // under another name or subject: what an agency does too
+	novelty              // something that was not there before: what a new site does too
+	answers              // what the receivers say
+	herd                 // what several senders have in common
+	credit               // speaks for the sender
+	groups
+)
+
+// groupLimits is the most that a group adds to a score.
+var groupLimits = [groups]float32{bulk: 7.5, place: 8, guise: 6, novelty: 6, answers: 10, herd: 6, credit: 4}
+
+// weight is a row of the table of weights.
+type weight struct {
+	name  string
+	group group
+	most  float32 // the most that this fact can add to a score; it adds in proportion to how strong it is
+	what  string  // what is measured, for the documentation
+	why   string
+}
+
+var weights = [facts]weight{
+	newRecipients: {"new-recipients", bulk, 6,
+		"recipients of the last two days never mailed before by this sender, beyond the share that is usual for him",
+		"a spammer has a list, its people are strangers to the sender; shops have strangers every day, so their share is weighed by habit"},
+	sameSubject: {"same-subject", bulk, 2.5,
+		"messages that repeat a subject that is new to this sender, by a sender who does not usually repeat himself",
+		"people do not write the same to many in separate messages; spam programs do"},
+	rate: {"rate", bulk, 3,
+		"recipients this hour against the usual of this hour of the week and the busiest usual hour",
+		"a stolen sender is used at once; compared with his own past only, because 500 an hour is normal for some and 30 is not for others"},
+	pace: {"pace", bulk, 2,
+		"recipients within minutes, by a sender who has no past to compare with",
+		"a new sender who starts at full speed is seldom a person"},
+	manyRecipients: {"many-recipients", bulk, 3,
+		"recipients in one message against the sizes of earlier messages",
+		"blind copies to dozens are an old trick to be under message limits"},
+	newNetwork: {"new-network", place, 4,
+		"a client network (IPv4 /24, IPv6 /48) that this login has not used on an earlier day, weighed by how often he changes",
+		"whoever stole a password sends from elsewhere"},
+	newAddress: {"new-address", place, 3,
+		"a client address new to this login in a network that is not, weighed by how often he changes",
+		"rented machines stand next door to customers; people with changing addresses change often"},
+	newCountry: {"new-country", place, 1.5,
+		"a country this login has not sent from (needs a country database)",
+		"adds to a new network: most changes of network stay in the country"},
+	newHelo: {"new-helo", place, 2.5,
+		"a HELO name new to this login, weighed by how often he changes",
+		"the name is set by the device; a new one is a new device or another one's program"},
+	manyNetworks: {"many-networks", place, 5,
+		"new networks of this login within two days",
+		"one login from many places at once is a botnet"},
+	travel: {"impossible-travel", place, 2,
+		"another country than that of the last message less than two hours ago",
+		"nobody is in two countries within the hour, except through a VPN"},
+	failedLogins: {"failed-logins", place, 2,
+		"failed logins for this login within a day, before it was used from a new network",
+		"a guessed password has been guessed at"},
+	oddHour: {"odd-hour", place, 0.7,
+		"an hour of the week at which this sender never sends",
+		"weak, but it is free of the spammer's choice of words and lists"},
+	foreignSender: {"foreign-sender", guise, 3,
+		"an envelope sender of a domain that this sender has not written as, weighed by how often he does so",
+		"spam hides its origin; agencies write in many names, and that is their habit"},
+	manySenders: {"many-senders", guise, 4,
+		"different new envelope senders within two days, beyond what is usual",
+		"changing senders are made up by a program"},
+	newSubject: {"new-subject", guise, 3,
+		"a subject unlike all earlier ones, by a sender whose subjects are all alike",
+		"a shop's mail says the same every day; when it suddenly says something else, somebody else may be writing"},
+	uploadFolder: {"upload-folder", novelty, 4.5,
+		"a script in an uploads, cache, temporary or hidden folder",
+		"nothing should run there; that is where intruders can write"},
+	newScript: {"new-script", novelty, 2.5,
+		"a script folder that has not sent before the last days; less where senders and subjects are those of the account",
+		"intruders bring their own program; a site that moved brings its old subjects along"},
+	newAccount: {"new-account", novelty, 3,
+		"a sender first seen in the last days, with few messages",
+		"accounts are opened to spam; counts only once the server itself has been watched for longer"},
+	neighbour: {"stopped-neighbour", novelty, 3,
+		"another sender of the same account was stopped in the last days, and this one is new",
+		"intruders leave more than one door open"},
+	refused: {"refused", answers, 8,
+		"recipients that receivers refuse as unknown, against the sender's own share and the usual 2 %",
+		"bought lists are full of dead addresses"},
+	refusedAsSpam: {"refused-as-spam", answers, 8,
+		"refusals that say spam, a block list, or too much mail",
+		"receivers have seen more of this mail than we"},
+	herdSubject: {"herd-subject", herd, 6,
+		"other senders who began to send the same new subject to strangers within the last day",
+		"one template from many logins is one hand"},
+	herdNetwork: {"herd-network", herd, 5,
+		"other logins that came new from the same network within the last day",
+		"one machine that knows many passwords has stolen them"},
+	knownRecipients: {"known-recipients", credit, 3,
+		"mail of the last two days to recipients mailed before, not all of one subject",
+		"a thief does not know whom the sender writes to, a traveller does"},
+	cleanAnswers: {"clean-answers", credit, 2,
+		"many recipients accepted, hardly any refused",
+		"good lists are delivered"},
+}
