@@ -62,6 +62,9 @@ const (
 
 func (c Confidence) String() string { return [...]string{"unknown", "probable", "exact"}[c] }
 
+// MarshalText writes the name, as JSON has it.
+func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 // Outcome is what became of one recipient at one attempt.
 type Outcome uint8
 
@@ -75,6 +78,9 @@ const (
 func (o Outcome) String() string {
 	return [...]string{"delivered", "deferred", "failed", "suppressed"}[o]
 }
+
+// MarshalText writes the name, as JSON has it.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
 // Delivery is the outcome of one attempt for one recipient.
 type Delivery struct {
@@ -115,6 +121,9 @@ var refusalNames = [refusals]string{"", "no-such-user", "spam", "listed", "rate-
 	"mailbox-full", "connection", "other"}
 
 func (r Refusal) String() string { return refusalNames[r] }
+
+// MarshalText writes the name, as JSON has it.
+func (r Refusal) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // Refusals lists every kind but NotRefused, in the order of their value.
 func Refusals() []Refusal {
