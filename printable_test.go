@@ -14,7 +14,7 @@ func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                          "",
 		"plain text, 100 %":         "plain text, 100 %",
-		"Größe 日本 ☃":                 "Größe 日本 ☃",
+		"Größe 日本 ☃":                "Größe 日本 ☃",
 		`a\b "quoted"`:              `a\b "quoted"`,
 		"two\nlines\r\tand a tab":   `two\nlines\r\tand a tab`,
 		"\x1b[2J\x1b]0;title\a":     `\x1b[2J\x1b]0;title\a`,
