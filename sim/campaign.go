@@ -81,7 +81,7 @@ func (b *builder) campaigns() {
 			continue
 		}
 		b.world.Campaigns = append(b.world.Campaigns, Campaign{Kind: k.name, Hard: k.hard})
-		own := b.dice("campaign "+k.name)
+		own := b.dice("campaign " + k.name)
 		c := b.attack(own)
 		k.plan(b, own, c)
 		b.world.Campaigns[c.number-1].Note = fmt.Sprintf("%d recipients, %d a message, %.0f/h, dead %.2f, spam %.2f",

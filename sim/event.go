@@ -24,12 +24,14 @@ const (
 // Event is one thing that happened on the server, in time order. Message is the same pointer in all events of one
 // message and is filled as the tracker and the enricher would have filled it.
 type Event struct {
-	Kind     EventKind
-	Time     time.Time
-	Message  *osm.Message
-	Delivery *osm.Delivery
-	Failure  Failure
-	Label    Label
+	Kind    EventKind
+	Time    time.Time
+	Message *osm.Message
+	// Recipients is how many an arriving message really has, also where the log's style does not tell.
+	Recipients int
+	Delivery   *osm.Delivery
+	Failure    Failure
+	Label      Label
 }
 
 // Failure is one failed login.

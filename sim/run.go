@@ -99,7 +99,8 @@ func (w *World) time(at time.Duration) time.Time { return w.Config.Start.Add(at)
 func (r *run) arrive(s *send, number uint64) {
 	r.pcg.Seed(r.world.seed, number)
 	l := &live{send: s, number: number, message: r.world.message(s, number), label: r.world.label(s)}
-	if r.judge(&Event{Kind: Arrival, Time: l.message.Time, Message: l.message, Label: l.label}) != osm.Accept {
+	if r.judge(&Event{Kind: Arrival, Time: l.message.Time, Message: l.message, Label: l.label,
+		Recipients: len(s.to)}) != osm.Accept {
 		return
 	}
 	r.deliver(l)
@@ -212,7 +213,8 @@ func (r *run) bounce(l *live, at time.Duration) {
 		size: l.send.size + 1500, mood: &ordinary}
 	b := &live{send: s, label: w.label(s), message: w.message(s, l.number|bounceNumber)}
 	b.message.Parent = l.message.ID
-	if r.judge(&Event{Kind: Arrival, Time: b.message.Time, Message: b.message, Label: b.label}) == osm.Accept {
+	if r.judge(&Event{Kind: Arrival, Time: b.message.Time, Message: b.message, Label: b.label,
+		Recipients: 1}) == osm.Accept {
 		r.deliver(b)
 	}
 }

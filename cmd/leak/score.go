@@ -1,0 +1,135 @@
+package main
+
+import (
+	"time"
+
+	"osm"
+	"osm/sim"
+)
+
+// score is how one judge did in one world.
+type score struct {
+	world     *sim.World
+	spam      counted
+	ham       counted            // wanted mail after the learning period
+	victims   counted            // the part of ham from senders that a campaign misuses, from its first message on
+	apart     map[string]counted // bounces, mail from outside and forwards, by kind
+	kinds     map[string]counted // wanted mail by kind of sender
+	campaigns []campaignScore
+	senders   map[int]*senderScore
+}
+
+// counted is recipients: how many there were, and on the wrong side.
+type counted struct{ all, wrong int }
+
+func (c *counted) add(n int, wrong bool) {
+	c.all += n
+	if wrong {
+		c.wrong += n
+	}
+}
+
+func (c counted) percent() float64 { return 100 * float64(c.wrong) / float64(max(1, c.all)) }
+
+// campaignScore is how one campaign fared.
+type campaignScore struct {
+	recipients int
+	through    int // let through in all
+	before     int // let through before the first message that was stopped
+	stopped    bool
+	start      time.Time
+	after      time.Duration // from its first message to the first one that was stopped
+	reason     string
+}
+
+// senderScore is what a wanted sender lost.
+type senderScore struct {
+	kind        string
+	all, lost   int
+	first       time.Time
+	why         string
+	asCampaigns bool // a campaign misused it
+}
+
+// judgeWorld runs a judge over a world. While learning nothing is stopped and nothing counted, unless cold.
+func judgeWorld(w *sim.World, learned time.Time, decide sim.Decide) *score {
+	s := &score{world: w, apart: map[string]counted{}, kinds: map[string]counted{}, senders: map[int]*senderScore{},
+		campaigns: make([]campaignScore, len(w.Campaigns))}
+	misused := map[int]time.Time{}
+	for i := range w.Campaigns {
+		for _, n := range w.Campaigns[i].Senders {
+			if t, ok := misused[n]; !ok || w.Campaigns[i].Start.Before(t) {
+				misused[n] = w.Campaigns[i].Start
+			}
+		}
+	}
+	w.Run(func(ev *sim.Event) osm.Action {
+		n := 0
+		if ev.Kind == sim.Arrival {
+			n = ev.Recipients // before the judge may change the message
+		}
+		action := decide(ev)
+		if ev.Kind != sim.Arrival {
+			return action
+		}
+		if ev.Time.Before(learned) {
+			return osm.Accept
+		}
+		stopped := action != osm.Accept
+		switch l := ev.Label; {
+		case l.Campaign != "":
+			s.spam.add(n, !stopped)
+			s.campaigns[l.ID-1].add(ev, n, stopped)
+		case l.Apart:
+			c := s.apart[l.Kind]
+			c.add(n, stopped)
+			s.apart[l.Kind] = c
+		default:
+			at, ok := misused[l.Sender]
+			s.wanted(ev, n, stopped, ok && !ev.Time.Before(at))
+		}
+		return action
+	})
+	return s
+}
+
+func (c *campaignScore) add(ev *sim.Event, n int, stopped bool) {
+	if c.recipients == 0 {
+		c.start = ev.Time
+	}
+	c.recipients += n
+	switch {
+	case stopped && !c.stopped:
+		c.stopped, c.after, c.reason = true, ev.Time.Sub(c.start), ev.Message.Verdict.Rule+" "+ev.Message.Verdict.Detail
+	case !stopped:
+		c.through += n
+		if !c.stopped {
+			c.before += n
+		}
+	}
+}
+
+func (s *score) wanted(ev *sim.Event, n int, stopped, victim bool) {
+	s.ham.add(n, stopped)
+	if victim {
+		s.victims.add(n, stopped)
+	}
+	k := s.kinds[ev.Label.Kind]
+	k.add(n, stopped)
+	s.kinds[ev.Label.Kind] = k
+	o := s.senders[ev.Label.Sender]
+	if o == nil {
+		o = &senderScore{kind: ev.Label.Kind}
+		s.senders[ev.Label.Sender] = o
+	}
+	o.all += n
+	if !stopped {
+		return
+	}
+	if o.lost == 0 {
+		o.first, o.asCampaigns = ev.Time, victim
+		v := ev.Message.Verdict
+		o.why = v.Rule + " " + v.Reason + ": " + v.Detail
+	}
+	o.lost += n
+}
