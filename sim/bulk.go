@@ -91,17 +91,28 @@ func (n *newsletter) renew(b *builder, d dice) {
 	n.readers = kept
 }
 
+// biller is who sends an account's invoices: the site, somebody's own mailbox, or one for the purpose that is used for
+// reminders and questions the whole month.
+func (b *builder) biller(a *account, d dice) (src *source, from *client, sender string) {
+	if d.chance(0.35) {
+		return b.script("invoices", a, pick(d, []string{a.root + "/billing", "/home/" + a.name + "/erp", a.root + "/admin"})),
+			nil, "billing@" + a.domain
+	}
+	if d.chance(0.6) {
+		p := pick(d, a.people)
+		return b.aside(p.src, "invoices"), p.devices[0].connect(d), p.address
+	}
+	sender = "billing@" + a.domain
+	src, from = b.login("invoices", a, sender), b.desktop(d, a.office, a.ip, 0).connect(d)
+	for at := d.wait(30 * time.Hour); at < b.span; at += d.wait(30 * time.Hour) {
+		b.send(send{at: at, src: src, from: from, sender: sender, subject: b.words.subject(d), to: []string{b.contact(d, a)}})
+	}
+	return src, from, sender
+}
+
 // addInvoices bills the same customers every month, or every week.
 func (b *builder) addInvoices(a *account, d dice) {
-	var src *source
-	var from *client
-	sender := "billing@" + a.domain
-	if d.chance(0.5) {
-		src = b.script("invoices", a, pick(d, []string{a.root + "/billing", "/home/" + a.name + "/erp", a.root + "/admin"}))
-	} else {
-		src = b.login("invoices", a, sender)
-		from = b.desktop(d, a.office, a.ip, 0).connect(d)
-	}
+	src, from, sender := b.biller(a, d)
 	customers := make([]string, d.logInt(b.ranges.customers))
 	for i := range customers {
 		if customers[i] = b.words.stranger(d, b.others, 0.3); d.chance(0.3) {

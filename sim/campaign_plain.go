@@ -99,7 +99,7 @@ func freshAccount(b *builder, d dice, c *attack) {
 	c.sender = func(dice) string { return login }
 	for range d.IntN(6) { // tries whether it works, to itself elsewhere
 		b.send(send{at: d.between(a.since, c.start), src: src, from: own[0], sender: login, subject: "test",
-			to: []string{b.target(d)}})
+			to: []string{b.target(d)}, campaign: c.number})
 	}
 	b.mail(d, c, from(src, own), b.strangers)
 }

@@ -25,6 +25,12 @@ type ranges struct {
 	wide                   span // recipients of a message with many
 	campaignDead           span
 	campaignSpam           span
+	travellers, devices    float64 // shares of people in hard worlds
+	merges, moves          float64
+	firstNews, newSignup   float64 // shares of accounts in hard worlds
+	siteMoves, agencies    float64
+	mergeSize              span // recipients
+	firstReaders           span
 	root                   func(user, domain string) string
 }
 
@@ -35,7 +41,9 @@ var families = [...]ranges{Build: {
 	dead: span{0.002, 0.05}, newsPace: span{150, 4000}, customers: span{30, 400}, alertStorm: span{100, 2000},
 	volume: span{100, 20000}, pace: span{20, 10000}, ips: span{1, 1000}, wide: span{50, 500}, campaignDead: span{0, 0.4},
 	campaignSpam: span{0, 0.6},
-	root:         func(user, _ string) string { return "/home/" + user + "/public_html" },
+	travellers:   0.05, devices: 0.05, merges: 0.02, moves: 0.02, firstNews: 0.02, newSignup: 0.02, siteMoves: 0.03, agencies: 0.02,
+	mergeSize: span{50, 300}, firstReaders: span{200, 3000},
+	root: func(user, _ string) string { return "/home/" + user + "/public_html" },
 }, Held: {
 	accounts: span{25, 350}, days: span{30, 42}, mailboxes: 4, personRate: 4, personTail: 1.15, newRate: span{0.03, 0.3},
 	inboundFirst: 0.4, shops: 0.12, newsletters: 0.1, invoices: 0.08, forwarders: 0.2, lists: 0.04, monitors: 0.02, signups: 0.07,
