@@ -1,9 +1,14 @@
-// Package panel knows who owns what on a hosting server: which account a domain, a mailbox's domain or a folder belongs
-// to, and on which plan the account is, from the map files that cPanel, DirectAdmin and HestiaCP keep, or from the
-// users' file on a plain server. It only reads files, and only when they have changed.
+// Package panel knows who owns what on a hosting server: which account a domain or a folder belongs to, which domains'
+// mail is delivered here, and on which plan an account is. It reads the map files that cPanel, DirectAdmin and HestiaCP
+// keep, or the users' file and the web folders of a plain server, and reads them again only when they have changed. It
+// writes nothing and leaves it to enrich to say which of a message's facts is asked.
 package panel
 
 import (
+	"path"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,41 +29,79 @@ func (k Kind) String() string { return kindNames[k] }
 
 // Panel answers who owns what. Its answers may be asked from any goroutine; Reload is called by one at a time.
 type Panel struct {
-	root string
-	kind Kind
+	root    string
+	kind    Kind
+	sources []source
+	files   map[string]*file // what was read, by path below the root
+	maps    atomic.Pointer[maps]
 }
 
-// Detect finds out which panel runs on the server whose file system starts at root ("/" but in tests) and reads its maps.
-// It does not fail: a map that can't be read is reported by Errors and tried again by Reload.
-func Detect(root string) *Panel { return &Panel{root: root} }
+// maps is what all files together say. It is never changed, only replaced.
+type maps struct {
+	owners  map[string]string // domain -> account
+	homes   map[string]string // folder -> account
+	plans   map[string]string
+	created map[string]time.Time
+	local   map[string]struct{}
+	errors  []error
+}
 
 // Kind is the panel that was found.
 func (p *Panel) Kind() Kind { return p.kind }
 
-// Owner is the account that owns a domain (lower case), "" when none does.
-func (p *Panel) Owner(domain string) string { return "" }
+// Owner is the account that owns a domain (lower case) or the nearest domain above it, "" when none does.
+func (p *Panel) Owner(domain string) string {
+	owners := p.maps.Load().owners
+	for domain != "" {
+		if account, ok := owners[domain]; ok {
+			return account
+		}
+		_, domain, _ = strings.Cut(domain, ".")
+	}
+	return ""
+}
 
-// OwnerOfPath is the account in whose home, site or mail folder a path lies, "" when it lies in none.
-func (p *Panel) OwnerOfPath(path string) string { return "" }
+// OwnerOfPath is the account in whose home or site an absolute path lies, "" when it lies in none.
+func (p *Panel) OwnerOfPath(file string) string {
+	if strings.Contains(file, "/..") {
+		file = path.Clean(file)
+	}
+	homes := p.maps.Load().homes
+	for strings.HasPrefix(file, "/") {
+		if account, ok := homes[file]; ok {
+			return account
+		}
+		file = file[:strings.LastIndexByte(file, '/')]
+	}
+	return ""
+}
 
 // Plan is the hosting plan (package) of an account, "" when it has none.
-func (p *Panel) Plan(account string) string { return "" }
+func (p *Panel) Plan(account string) string { return p.maps.Load().plans[account] }
 
 // Created is when an account was made, the zero time when that is not known.
-func (p *Panel) Created(account string) time.Time { return time.Time{} }
+func (p *Panel) Created(account string) time.Time { return p.maps.Load().created[account] }
 
 // Local tells whether mail for a domain (lower case) is delivered on this server.
-func (p *Panel) Local(domain string) bool { return false }
+func (p *Panel) Local(domain string) bool {
+	_, ok := p.maps.Load().local[domain]
+	return ok
+}
 
-// Complete tells whether the panel lists every local domain, so that one it does not list is not local.
-func (p *Panel) Complete() bool { return p.kind != Plain }
+// Complete tells whether every local domain is known, so that one that is not is not local: a panel lists them all, a
+// plain server does not.
+func (p *Panel) Complete() bool { return p.kind != Plain && len(p.maps.Load().local) > 0 }
 
-// LocalDomains are all domains that are delivered here, sorted.
-func (p *Panel) LocalDomains() []string { return nil }
+// LocalDomains are all domains that are known to be delivered here, sorted.
+func (p *Panel) LocalDomains() []string {
+	local := p.maps.Load().local
+	domains := make([]string, 0, len(local))
+	for d := range local {
+		domains = append(domains, d)
+	}
+	slices.Sort(domains)
+	return domains
+}
 
-// Reload reads the maps again that have changed since they were read. It tells whether anything is different now. A map
-// that can't be read or is damaged keeps its old content; the error is returned and stays in Errors until it is read.
-func (p *Panel) Reload(now time.Time) (changed bool, err error) { return false, nil }
-
-// Errors are the maps that can't be read now, in words for osm doctor.
-func (p *Panel) Errors() []error { return nil }
+// Errors are the files that can't be read or are damaged, for osm doctor. What such a file said before still holds.
+func (p *Panel) Errors() []error { return p.maps.Load().errors }
