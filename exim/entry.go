@@ -44,6 +44,10 @@ type Entry struct {
 	Additional bool // "->": a further recipient of the transport's run that the "=>" before it tells of
 	HasSender  bool // Sender was logged; it is "" for the null sender
 	HasSubject bool // Subject was logged; it may be ""
+	Temporary  bool // a rejection that the client may try again after
+	Remark     bool // text in no form of Exim's own, as ACLs write it with logwrite
+	Millis     bool // Time has a fraction in the log
+	LoggedPID  bool // PID is Exim's own +pid; otherwise it is syslog's
 	Forged     Sign // a sign that Exim did not write this line (EXIM.md section 5); NoSign otherwise
 	Piece      int  // number of this piece of a record that syslog cut, from 1; 0 for a whole one
 	Pieces     int  // how many pieces there are
@@ -70,24 +74,25 @@ type Entry struct {
 	LocalIP   string // I=: our own address
 	LocalPort uint16 // I=: our own port
 
-	Protocol   string // P= on an arrival
-	Cipher     string // X=
-	Auth       string // A= before the colon
-	Login      string // A= after the colon
-	User       string // U=
-	Subject    string // T="..." between the quotes, escapes kept
-	MessageID  string // id=
-	Parent     string // R= on an arrival: id of the message that this one is about
-	Queue      string // Q=
-	Size       int64  // S=, bytes
-	Router     string // R= on a delivery
-	Transport  string // T= on a delivery
-	Answer     string // C="..." between the quotes, or the error's text; the reason of a rejection
-	Code       int    // SMTP reply code in Answer, 0 when there is none
-	Enhanced   string // RFC 3463 status code in Answer ("5.1.1"), "" when there is none
-	Phase      string // what a rejection refused: "RCPT", "MAIL", "DATA", "connection", ...
-	Dir        string // cwd= of a submission
-	Args       string // arguments of a submission
+	Protocol  string // P= on an arrival
+	Cipher    string // X=
+	Auth      string // A= before the colon
+	Login     string // A= after the colon
+	User      string // U=
+	Subject   string // T="..." between the quotes, escapes kept
+	MessageID string // id=
+	Parent    string // R= on an arrival: id of the message that this one is about
+	Queue     string // Q=
+	Size      int64  // S=, bytes
+	Router    string // R= on a delivery
+	Transport string // T= on a delivery
+	Answer    string // C="..." between the quotes, or the error's text; the reason of a rejection
+	Errno     int    // of a deferral: what is in the brackets of "defer (-44)", Exim's or the system's number
+	Code      int    // SMTP reply code in Answer, 0 when there is none
+	Enhanced  string // RFC 3463 status code in Answer ("5.1.1"), "" when there is none
+	Phase     string // what a rejection refused: "RCPT", "MAIL", "DATA", "connection", ...
+	Dir       string // cwd= of a submission
+	Args      string // arguments of a submission
 }
 
 // Sign is why a line is held to be forged. Its names are for reports.

@@ -1,0 +1,154 @@
+package exim
+
+import "strings"
+
+// delivery reads what follows the flag of a delivery, a deferral or a failure (specification, sections "Logging
+// deliveries" to "Delivery failures"):
+//
+//	address (parents) <original> F=<sender> Q=queue P=<return path> R=router T=transport ... H=host ... C="reply" QT= DT=
+//	address ... R=router T=transport defer (errno): error H=host: text
+//	address ... R=router T=transport H=host: text
+//
+// Exim writes the local part of the address without its quotes, so the address can hold spaces and look like fields. It
+// is then followed by the <original>; so where one stands between fields, everything before it was the address.
+func delivery(s string, i int, e *Entry) {
+	if strings.HasPrefix(s[i:], "blackhole (") { // an ACL discarded the message
+		e.Address = "blackhole"
+		answer(s[i+len("blackhole "):], e)
+		return
+	}
+	if i == len(s) {
+		e.Kind = Unknown
+		return
+	}
+	start := i
+	for i = addressOfDelivery(s, start, i, e); i < len(s); {
+		n := key(s, i)
+		switch {
+		case n > 0:
+			i = fieldOfDelivery(s, i, n, e)
+		case s[i] == '<' && angleEnd(s, i) > 0:
+			*e = Entry{Kind: e.Kind, Additional: e.Additional, Time: e.Time, Millis: e.Millis, PID: e.PID,
+				LoggedPID: e.LoggedPID, Piece: e.Piece, Pieces: e.Pieces, ID: e.ID, Line: e.Line, Text: e.Text}
+			i = addressOfDelivery(s, start, i, e)
+		case s[i] == ':':
+			answer(s[spaceOver(s, i+1):], e)
+			return
+		case e.Kind == Deferral && strings.HasPrefix(s[i:], "defer ("):
+			if i = deferral(s, i, e); i == len(s) {
+				return
+			}
+		default:
+			i = wordEnd(s, i)
+		}
+		i = spaceOver(s, i)
+	}
+}
+
+// addressOfDelivery reads the addresses of a delivery. The first begins at s[start] and goes on at least to s[i], where a
+// word begins. It returns the index of the first field.
+func addressOfDelivery(s string, start, i int, e *Entry) int {
+	parents := 0 // where they begin
+	for {
+		end := wordEnd(s, i)
+		if i < len(s) && s[i] == '<' && i > start {
+			if close := angleEnd(s, i); close > 0 {
+				e.Original = s[i+1 : close]
+				break
+			}
+		}
+		if i < len(s) && s[i] == '(' && i > start && parents == 0 {
+			if close := strings.Index(s[i:], ") <"); close > 0 {
+				parents, e.Parents = i, s[i+1:i+close]
+				i += close + 2
+				continue
+			}
+			parents = -1
+		}
+		if next := spaceOver(s, end); next == end || fieldFollows(s, next) {
+			if next == end && end < len(s) && strings.IndexByte("|/>", s[start]) >= 0 {
+				end++ // a colon within a pipe's command
+			} else {
+				e.Address = s[start:end]
+				return next
+			}
+		}
+		i = spaceOver(s, end)
+	}
+	end := i - 1
+	if parents > 0 {
+		end = parents - 1
+	}
+	e.Address = s[start:end]
+	return spaceOver(s, angleEnd(s, i)+1)
+}
+
+// fieldFollows tells whether something that can follow an address begins at s[i:].
+func fieldFollows(s string, i int) bool {
+	switch key(s, i) {
+	case 0:
+		rest := s[i:]
+		return rest == "" || rest[0] == ':' || strings.HasPrefix(rest, "defer (") || strings.HasPrefix(rest, "routing defer") ||
+			strings.HasPrefix(rest, "transport defer")
+	case 1:
+		return strings.IndexByte("FQPRTSHDC", s[i]) >= 0
+	}
+	return strings.HasPrefix(s[i:], "SRS=") || strings.HasPrefix(s[i:], "DT=")
+}
+
+// fieldOfDelivery reads the field at s[i:], whose key has n bytes, and returns the index of what follows.
+func fieldOfDelivery(s string, i, n int, e *Entry) int {
+	if n > 1 {
+		return common(s, i, n, e)
+	}
+	v := i + 2
+	switch s[i] {
+	case 'R':
+		end := wordEnd(s, v)
+		e.Router = s[v:end]
+		return end
+	case 'T':
+		end := wordEnd(s, v)
+		e.Transport = s[v:end]
+		return end
+	case 'P':
+		end := valueEnd(s, v)
+		e.ReturnPath = unbracketed(s[v:end])
+		return end
+	case 'C':
+		end := valueEnd(s, v)
+		answer(unquoted(s[v:end]), e)
+		return end
+	}
+	return common(s, i, n, e)
+}
+
+// deferral reads "defer (errno): error H=host" at s[i:] and returns the index of what follows. The error is the system's
+// text for errno; where a host follows, its answer takes the error's place.
+func deferral(s string, i int, e *Entry) int {
+	i += len("defer (")
+	minus := i < len(s) && s[i] == '-'
+	if minus {
+		i++
+	}
+	n, _ := number(s[i:])
+	if e.Errno = n; minus {
+		e.Errno = -n
+	}
+	close := strings.IndexByte(s[i:], ')')
+	if close < 0 {
+		return len(s)
+	}
+	i += close + 1
+	if !strings.HasPrefix(s[i:], ": ") {
+		return i
+	}
+	i += 2
+	colon, host := strings.Index(s[i:], ": "), strings.Index(s[i:], " H=")
+	if host < 0 || colon >= 0 && colon < host {
+		answer(s[i:], e)
+		return len(s)
+	}
+	answer(s[i:i+host], e)
+	return i + host
+}

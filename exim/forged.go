@@ -1,0 +1,4 @@
+package exim
+
+// foreign looks for signs in an arrival.
+func foreign(e *Entry) Sign { return NoSign }

@@ -1,0 +1,114 @@
+package exim
+
+import "strings"
+
+// phrase is how one of Exim's remarks begins: a line without a flag.
+type phrase struct {
+	text string
+	kind Kind
+	read func(s string, i int, e *Entry) // reads what follows the text; nil when nothing is of use
+}
+
+// phrases are Exim's remarks that tell more than a notice, by their first words, grouped by their first byte. Which line
+// comes often stands first in its group.
+var phrases = [...]phrase{
+	{"[", TLS, certificateError}, // "[ip] SSL verify error: ..."; anything else in brackets is a notice
+	{"A TLS", TLS, nil},
+	{"Cancelled by ", Removed, nil},
+	{"Connection from ", Connection, refusedConnection},
+	{"DANE ", TLS, nil},
+	{"Daemon ", Daemon, nil},
+	{"End ", Daemon, queueRun},
+	{"Error while reading message with no usable sender address", Rejection, rejectionInside},
+	{"Exim ", Daemon, nil},
+	{"F=", Notice, ofClient},
+	{"Frozen", Frozen, nil},
+	{"H=", Notice, ofClient},
+	{"Message is frozen", Frozen, nil},
+	{"PRDR R=", Rejection, prdr},
+	{"SMTP connection ", Connection, peerAfterFrom},
+	{"SMTP protocol synchronization error", Rejection, synchronization},
+	{"SMTP protocol error in \"", Connection, peerAfterQuote},
+	{"SMTP syntax error in \"", Connection, peerAfterQuote},
+	{"SMTP protocol violation", Connection, peerAfterQuote},
+	{"SMTP ", Connection, peerAfterFrom},
+	{"SSL ", TLS, nil},
+	{"Start ", Daemon, queueRun},
+	{"TLS ", TLS, peerAfterFrom},
+	{"U=", Notice, ofClient},
+	{"Unfrozen ", Thawed, nil},
+	{"Warning: No server certificate", TLS, nil},
+	{"cancelled by ", Removed, nil},
+	{"cwd=", Submission, submission},
+	{"daemon", Daemon, nil},
+	{"exim ", Daemon, nil},
+	{"frozen by ", Frozen, nil},
+	{"listening ", Daemon, nil},
+	{"local_scan() function ", Rejection, nil},
+	{"no MAIL in ", Connection, peerAfterFrom},
+	{"pid ", Daemon, nil},
+	{"refused connection from ", Rejection, refusedConnection},
+	{"rejected ", Rejection, rejection},
+	{"removed by ", Removed, nil},
+	{"socket bind() ", Daemon, nil},
+	{"temporarily rejected ", Rejection, rejection},
+	{"timed out while reading ", Connection, peerAfterFrom},
+	{"unexpected disconnection ", Connection, peerAfterFrom},
+	{"unfrozen by ", Thawed, nil},
+}
+
+// phrasesFrom tells for each first byte where its group begins in phrases.
+var phrasesFrom = func() (from [256]uint8) {
+	for i := len(phrases) - 1; i >= 0; i-- {
+		from[phrases[i].text[0]] = uint8(i) + 1
+	}
+	return from
+}()
+
+// remark reads a line without a flag. What begins as none of Exim's own phrases is text that an ACL, a filter or a
+// router wrote, or a phrase that tells nothing about mail: a notice.
+func remark(s string, i int, e *Entry) {
+	if i == len(s) {
+		e.Kind, e.Remark = Notice, true
+		return
+	}
+	for n := int(phrasesFrom[s[i]]) - 1; n >= 0 && n < len(phrases) && phrases[n].text[0] == s[i]; n++ {
+		if p := &phrases[n]; strings.HasPrefix(s[i:], p.text) {
+			e.Kind = p.kind
+			if p.read != nil {
+				p.read(s, i, e)
+			}
+			return
+		}
+	}
+	e.Kind, e.Remark = Notice, true
+	if looksLikeFlag(s[i:]) {
+		e.Kind = Unknown
+		return
+	}
+	if n := strings.Index(s[i:], " authenticator failed "); n > 0 {
+		authFailure(s, i, i+n, e)
+		return
+	}
+	if e.ID != "" {
+		remoteHost(s, i, e)
+	}
+}
+
+// looksLikeFlag tells whether s begins like one of Exim's flags that this version of the grammar does not know, or with
+// something that is no text at all.
+func looksLikeFlag(s string) bool {
+	if len(s) > 2 && s[2] == ' ' && punctuation(s[0]) && punctuation(s[1]) {
+		return true
+	}
+	return s[0] < ' ' && s[0] != '\t' || s[0] == 0x7f
+}
+
+func punctuation(c byte) bool { return strings.IndexByte("<>=*()-~!+|", c) >= 0 }
+
+// queueRun takes the pid of a queue runner.
+func queueRun(s string, i int, e *Entry) {
+	if n := strings.Index(s[i:], "queue run: pid="); n >= 0 && !e.LoggedPID {
+		e.PID, _ = number(s[i+n+len("queue run: pid="):])
+	}
+}
