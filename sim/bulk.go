@@ -155,7 +155,7 @@ func (b *builder) addList(a *account, d dice) {
 	from := webmail().where
 	if src.user != "" {
 		from = nil
-		src.script, src.args = "/var/lib/mailman", "/usr/sbin/sendmail -oi -f "+name+"-bounces@"+a.domain
+		src.script = "/var/lib/mailman"
 	}
 	daily := d.log(span{0.3, 10})
 	for day := range b.cfg.Days {

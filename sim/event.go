@@ -30,6 +30,7 @@ type Event struct {
 	// Recipients is how many an arriving message really has, also where the log's style does not tell.
 	Recipients int
 	Delivery   *osm.Delivery
+	AtData     bool // the receiver answered after the end of data, not after RCPT
 	Failure    Failure
 	Label      Label
 }

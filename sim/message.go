@@ -21,7 +21,7 @@ func (w *World) message(s *send, number uint64) *osm.Message {
 			m.Script = osm.Script{Path: src.script, Sure: osm.Exact}
 		}
 	}
-	if s.sender != "" {
+	if s.sender != "" && s.from != nil { // PHP's mail() gives none
 		m.MessageID = m.ID + s.sender[strings.LastIndexByte(s.sender, '@'):]
 	}
 	cfg.Style.mask(m)

@@ -33,7 +33,6 @@ type source struct {
 	login   string
 	user    string // unix user of a local submission
 	script  string // working directory of a local submission
-	args    string // how sendmail was called
 }
 
 // account is one customer of the server.
@@ -143,8 +142,7 @@ func (b *builder) login(kind string, a *account, login string) *source {
 
 // script is a source that calls sendmail from a folder.
 func (b *builder) script(kind string, a *account, folder string) *source {
-	s := b.source(kind, folder, source{class: osm.Local, account: a.name, user: a.name, script: folder,
-		args: "/usr/sbin/sendmail -t -i"})
+	s := b.source(kind, folder, source{class: osm.Local, account: a.name, user: a.name, script: folder})
 	return s
 }
 

@@ -198,7 +198,7 @@ func (r *run) happen(p pending) {
 		r.bounce(l, p.at)
 	default:
 		ev := &Event{Kind: Delivery, Time: w.time(p.at), Message: l.message, Label: l.label}
-		ev.Delivery = w.delivery(l, &l.tries[p.try])
+		ev.Delivery, ev.AtData = w.delivery(l, &l.tries[p.try]), l.tries[p.try].answer.atData
 		if ev.Delivery.Remote && l.message.Class == osm.Inbound {
 			l.message.Class = osm.Forward // it leaves again
 		}

@@ -117,7 +117,6 @@ func (b *builder) addForm(a *account, d dice) {
 // addCron mails the output of jobs to the owner, every day at the same times.
 func (b *builder) addCron(a *account, d dice) {
 	src := b.script("cron", a, "/home/"+a.name)
-	src.args = "/usr/sbin/sendmail -FCronDaemon -i -B8BITMIME -oem " + a.name
 	owner, every := pick(d, a.people).address, pick(d, []time.Duration{time.Hour, 24 * time.Hour, 15 * time.Minute, 24 * time.Hour})
 	if d.chance(0.3) {
 		owner = b.words.stranger(d, b.others, 0.9)
@@ -145,7 +144,7 @@ func (b *builder) addMonitor(a *account, d dice) {
 			b.send(send{at: at, src: src, sender: "monitor@" + a.domain, subject: subject, to: []string{t}})
 		}
 	}
-	for at := time.Duration(0); at < b.span; at += d.wait(10 * time.Hour) {
+	for at := d.wait(10 * time.Hour); at < b.span; at += d.wait(10 * time.Hour) {
 		tell(at)
 	}
 	for range 1 + d.IntN(4) {
