@@ -141,17 +141,26 @@ func (r *reader) check(rooms reflect.Value, unread Mistakes) {
 	type checker interface {
 		Check(report func(key, problem string))
 	}
-	for _, field := range settings(rooms) {
-		room, ok := field.value.Addr().Interface().(checker)
+	check := func(room reflect.Value, path string) {
+		c, ok := room.Addr().Interface().(checker)
 		if !ok {
-			continue
+			return
 		}
-		room.Check(func(key, problem string) {
-			full := field.name + "." + key
+		c.Check(func(key, problem string) {
+			full := path + "." + key
 			if !slices.ContainsFunc(unread, func(m Mistake) bool { return m.Key == full }) {
 				r.mistake(full, spelling(rooms, full), problem)
 			}
 		})
+	}
+	for _, field := range settings(rooms) {
+		if field.value.Kind() != reflect.Slice {
+			check(field.value, field.name)
+			continue
+		}
+		for i := range field.value.Len() {
+			check(field.value.Index(i), element(field.name, i))
+		}
 	}
 }
 

@@ -7,7 +7,12 @@ package config
 
 import (
 	"osm/detect"
+	"osm/enrich"
 	"osm/exim"
+	"osm/policy"
+	"osm/store"
+	"osm/tail"
+	"osm/track"
 )
 
 // DefaultPath is the file that is read when none is named. It need not exist: an empty file is a working one.
@@ -16,7 +21,12 @@ const DefaultPath = "/etc/osm/osm.toml"
 // Config is the whole configuration: one table per room. Adding a room is one line here and one in Defaults.
 type Config struct {
 	Exim    exim.Config   `toml:"exim" doc:"The mail server that is watched."`
+	Tail    tail.Config   `toml:"tail" doc:"How the log is followed."`
+	Track   track.Config  `toml:"track" doc:"What is remembered of messages on their way."`
+	Enrich  enrich.Config `toml:"enrich" doc:"What is looked up about a message."`
 	Detect  detect.Config `toml:"detect" doc:"How much evidence it takes to call a sender a spammer."`
+	Rules   []policy.Rule `toml:"rule" doc:"Limits and conditions of your own, asked in the order of the file."`
+	Store   store.Config  `toml:"store" doc:"Where the history is kept, and for how long."`
 	Control Control       `toml:"control" doc:"How the osm command talks to the running daemon."`
 }
 
@@ -24,7 +34,11 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Exim:    exim.DefaultConfig(),
+		Tail:    tail.DefaultConfig(),
+		Track:   track.DefaultConfig(),
+		Enrich:  enrich.DefaultConfig(),
 		Detect:  detect.DefaultConfig(),
+		Store:   store.DefaultConfig(),
 		Control: Control{Socket: "/run/osm/control.sock"},
 	}
 }

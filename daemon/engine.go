@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"net/netip"
+
+	"osm"
+	"osm/detect"
+	"osm/enrich"
+	"osm/exim"
+	"osm/policy"
+	"osm/track"
+)
+
+// Engine is the way of a log line to a verdict: the same for live logs, replay, explain and tests. One goroutine at a
+// time may use it.
+type Engine struct {
+	Track  *track.Tracker
+	Enrich *enrich.Enricher
+	Detect *detect.Detector
+	Policy *policy.Policy
+	Sink   Sink
+}
+
+// Sink receives what the engine made out of a line, in this order. What it is given is valid until it returns.
+type Sink interface {
+	Line(entry *exim.Entry)                   // every line, before what it tells
+	Arrival(m *osm.Message)                   // a message came in and has its verdict
+	Delivery(m *osm.Message, d *osm.Delivery) // an attempt for one recipient
+	Other(entry *exim.Entry, ev *track.Event) // everything else
+}
+
+// Process takes one parsed line of the log through the pipeline.
+func (e *Engine) Process(entry *exim.Entry) {
+	e.Sink.Line(entry)
+	ev := e.Track.Add(entry)
+	switch {
+	case ev.New:
+		e.arrival(ev.Message)
+		for i := range ev.Early {
+			e.delivery(ev.Message, &ev.Early[i])
+		}
+	case ev.Delivery != nil:
+		e.delivery(ev.Message, ev.Delivery)
+	default:
+		if entry.Kind == exim.AuthFailure && ev.Forged == exim.NoSign {
+			client, _ := netip.ParseAddr(entry.IP) // an invalid address is no client
+			e.Detect.AuthFailure(entry.Time, entry.Login, client)
+		}
+		e.Sink.Other(entry, &ev)
+	}
+}
+
+// arrival decides about a message with what is known now, and learns from it what may be learned.
+func (e *Engine) arrival(m *osm.Message) {
+	e.Enrich.Message(m)
+	found := e.Detect.Find(m)
+	m.Verdict = e.Policy.Decide(m, verdict(found))
+	e.Detect.Learn(m, !m.Verdict.Stops())
+	e.Sink.Arrival(m)
+}
+
+// delivery takes a receiver's answer as evidence, except for a message that would have been stopped: in active mode it would not have
+// been tried.
+func (e *Engine) delivery(m *osm.Message, d *osm.Delivery) {
+	e.Enrich.Delivery(m, d)
+	if !m.Verdict.Stops() {
+		e.Detect.Delivery(m, d)
+		e.Policy.Delivery(m, d)
+	}
+	e.Sink.Delivery(m, d)
+}
+
+func verdict(a detect.Assessment) osm.Verdict {
+	return osm.Verdict{Action: a.Action, Rule: a.Rule, Reason: a.Reason, Detail: a.Detail, Key: a.Key, Score: a.Score,
+		Findings: a.Findings}
+}

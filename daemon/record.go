@@ -1,0 +1,80 @@
+package daemon
+
+import (
+	"net/netip"
+	"time"
+
+	"osm"
+	"osm/exim"
+	"osm/store"
+	"osm/track"
+)
+
+// Watch is told what the engine sees, as it happens, by the engine's goroutine: it must be quick and keep no pointer.
+// Both functions may be nil.
+type Watch struct {
+	Arrival  func(m *osm.Message)
+	Delivery func(m *osm.Message, d *osm.Delivery)
+}
+
+// record is the live sink: everything goes into the store's batch, and to whoever watches.
+type record struct {
+	store *store.Store
+	watch Watch
+	last  time.Time // of the latest line that bore one
+}
+
+func (r *record) Line(entry *exim.Entry) {
+	if !entry.Time.IsZero() {
+		r.last = entry.Time
+	}
+	r.store.Line(r.last, entry.Line)
+}
+
+func (r *record) Arrival(m *osm.Message) {
+	r.store.Arrival(m)
+	if r.watch.Arrival != nil {
+		r.watch.Arrival(m)
+	}
+}
+
+func (r *record) Delivery(m *osm.Message, d *osm.Delivery) {
+	r.store.Delivery(m, d)
+	if r.watch.Delivery != nil {
+		r.watch.Delivery(m, d)
+	}
+}
+
+// kept are the kinds of lines, besides arrivals and deliveries, that the history keeps as events.
+var kept = map[exim.Kind]store.EventKind{
+	exim.Completed:   store.Completed,
+	exim.Frozen:      store.Frozen,
+	exim.Thawed:      store.Thawed,
+	exim.Removed:     store.Removed,
+	exim.Rejection:   store.Rejection,
+	exim.AuthFailure: store.AuthFailure,
+	exim.Unknown:     store.Unknown,
+}
+
+func (r *record) Other(entry *exim.Entry, ev *track.Event) {
+	kind, keep := kept[entry.Kind]
+	if ev.Forged != exim.NoSign {
+		kind, keep = store.Forged, true
+	}
+	if !keep {
+		return
+	}
+	e := store.Event{Time: r.last, Kind: kind, ID: entry.ID, Login: entry.Login, Sender: exim.Unescape(entry.Sender),
+		Recipient: exim.Unescape(entry.Address), Text: exim.Unescape(entry.Answer)}
+	e.Client, _ = netip.ParseAddr(entry.IP) // an address that can't be read is left out
+	switch kind {
+	case store.Unknown, store.Forged:
+		e.ID, e.Text = "", cut(entry.Line)
+	case store.Completed:
+		e.Text = ""
+	}
+	r.store.Event(e)
+}
+
+// cut keeps a sample of a line that was not understood from filling the store.
+func cut(line string) string { return line[:min(len(line), 1000)] }

@@ -1,0 +1,226 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"osm"
+	"osm/config"
+	"osm/exim"
+	"osm/panel"
+	"osm/tail"
+	"osm/track"
+)
+
+// ReplayOptions say what is replayed and where the verdicts go.
+type ReplayOptions struct {
+	Paths    []string // logs, rotated and gzipped ones too; "-" is Stdin
+	Stdin    io.Reader
+	Panel    *panel.Panel            // who owns what; nil: only what the log tells
+	Zone     *time.Location          // of log times without a zone; nil is local
+	Message  func(m *osm.Message)    // called for every arriving message, with its verdict
+	Progress func(done, total int64) // called after every piece of log, in bytes
+	Logger   *slog.Logger
+
+	// Compare is another configuration that is replayed beside; Difference is called for every message about which the two
+	// decide otherwise.
+	Compare    *config.Config
+	Difference func(before, after *osm.Message)
+	// Learned is called at the end with every piece of what the detection has learned.
+	Learned func(key string, blob []byte)
+}
+
+// Replay runs old logs through the engine, in time order, as if they were written now: parsing on all processors, everything
+// after it in one goroutine. A damaged file is read as far as it goes; its error comes after everything else is done.
+func Replay(ctx context.Context, cfg config.Config, o ReplayOptions) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	zone := o.Zone
+	if zone == nil {
+		zone = time.Local
+	}
+	timer := exim.NewParser(zone)
+	reader, err := tail.Read(o.Paths, tail.ReadOptions{Size: pieceSize, Stdin: o.Stdin, Logger: o.Logger,
+		Time: func(line string) (int64, bool) { return timer.Time(line) }})
+	if err != nil {
+		return err
+	}
+	r, err := newReplayed(cfg, o)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	var damaged error
+	for p := range parsed(ctx, reader, zone, &damaged) {
+		r.process(p.entries)
+		if o.Progress != nil {
+			o.Progress(reader.Progress())
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if o.Learned != nil {
+		r.engine.Detect.Dirty(o.Learned)
+	}
+	return damaged
+}
+
+// pieceSize is small enough for the entries of one piece to stay in the processor's cache until the engine reads them.
+const pieceSize = 128 << 10
+
+// piece is a chunk of log and its parsed lines.
+type piece struct {
+	chunk   tail.Chunk
+	entries []exim.Entry
+	ready   chan struct{} // receives when entries are filled
+}
+
+// parsed gives the pieces of a log in their order, parsed by all processors.
+func parsed(ctx context.Context, reader *tail.Reader, zone *time.Location, damaged *error) func(func(*piece) bool) {
+	return func(yield func(*piece) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		workers := runtime.GOMAXPROCS(0)
+		free := make(chan *piece, 2*workers+2)
+		for range cap(free) {
+			free <- &piece{ready: make(chan struct{}, 1)}
+		}
+		work, inOrder := make(chan *piece, cap(free)), make(chan *piece, cap(free))
+		var wait sync.WaitGroup
+		defer wait.Wait()
+		defer cancel()
+		wait.Go(func() {
+			defer close(inOrder)
+			defer close(work)
+			*damaged = deal(ctx, reader, free, work, inOrder)
+		})
+		for range workers {
+			wait.Go(func() {
+				parser := exim.NewParser(zone)
+				for p := range work {
+					p.parse(parser)
+				}
+			})
+		}
+		for p := range inOrder {
+			<-p.ready
+			if !yield(p) {
+				return
+			}
+			p.chunk.Release()
+			free <- p
+		}
+	}
+}
+
+// deal hands every chunk to the workers and, in the same order, to the engine, as pieces become free.
+func deal(ctx context.Context, reader *tail.Reader, free <-chan *piece, work, inOrder chan<- *piece) error {
+	var damaged error
+	for chunk, err := range reader.Chunks(ctx) {
+		if err != nil {
+			damaged = errors.Join(damaged, err)
+			continue
+		}
+		select {
+		case p := <-free:
+			p.chunk = chunk
+			work <- p
+			inOrder <- p
+		case <-ctx.Done():
+			return damaged
+		}
+	}
+	return damaged
+}
+
+func (p *piece) parse(parser *exim.Parser) {
+	p.entries = p.entries[:0]
+	for line := range p.chunk.Lines() {
+		if len(p.entries) == cap(p.entries) {
+			p.entries = append(p.entries, exim.Entry{})
+		} else {
+			p.entries = p.entries[:len(p.entries)+1]
+		}
+		parser.Parse(line, &p.entries[len(p.entries)-1])
+	}
+	p.ready <- struct{}{}
+}
+
+// replayed is what a replay's lines go through: one engine, or two that are compared.
+type replayed struct {
+	engine, other *Engine
+	before, after arrivals
+	difference    func(before, after *osm.Message)
+}
+
+// arrivals are the messages of one piece with an engine's verdicts, in the order of the log.
+type arrivals struct {
+	replaySink
+	all []osm.Message
+}
+
+func (s *arrivals) Arrival(m *osm.Message) {
+	s.replaySink.Arrival(m)
+	s.all = append(s.all, *m)
+}
+
+func newReplayed(cfg config.Config, o ReplayOptions) (*replayed, error) {
+	r := &replayed{difference: o.Difference}
+	var sink Sink = replaySink{message: o.Message}
+	if o.Compare != nil {
+		r.before.replaySink = replaySink{message: o.Message}
+		sink = &r.before
+		other, err := newEngine(*o.Compare, engineOptions{Sink: &r.after, Panel: o.Panel, Logger: o.Logger})
+		if err != nil {
+			return nil, err
+		}
+		r.other = other
+	}
+	engine, err := newEngine(cfg, engineOptions{Sink: sink, Panel: o.Panel, Logger: o.Logger})
+	r.engine = engine
+	return r, err
+}
+
+func (r *replayed) close() error {
+	if r.other == nil {
+		return r.engine.Close()
+	}
+	return errors.Join(r.engine.Close(), r.other.Close())
+}
+
+func (r *replayed) process(entries []exim.Entry) {
+	for i := range entries {
+		r.engine.Process(&entries[i])
+	}
+	if r.other == nil {
+		return
+	}
+	for i := range entries {
+		r.other.Process(&entries[i])
+	}
+	for i := range r.before.all { // both engines see the same arrivals in the same order
+		before, after := &r.before.all[i], &r.after.all[i]
+		if before.Verdict.Action != after.Verdict.Action || before.Verdict.Shadow != after.Verdict.Shadow {
+			r.difference(before, after)
+		}
+	}
+	r.before.all, r.after.all = r.before.all[:0], r.after.all[:0]
+}
+
+// replaySink hands on verdicts only.
+type replaySink struct{ message func(m *osm.Message) }
+
+func (s replaySink) Line(*exim.Entry)                     {}
+func (s replaySink) Delivery(*osm.Message, *osm.Delivery) {}
+func (s replaySink) Other(*exim.Entry, *track.Event)      {}
+
+func (s replaySink) Arrival(m *osm.Message) {
+	if s.message != nil {
+		s.message(m)
+	}
+}
