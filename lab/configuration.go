@@ -66,12 +66,12 @@ func (e *Exim) mainOptions() []mainOption {
 		// Only clients that come from this address tell theirs by the PROXY protocol: see Caller.
 		{"hosts_proxy", proxied.String()},
 		{"tls_advertise_hosts", "*"},
-		{"tls_certificate", e.path("etc", "cert.pem")},
-		{"tls_privatekey", e.path("etc", "key.pem")},
+		{"tls_certificate", e.path("exim", "cert.pem")},
+		{"tls_privatekey", e.path("exim", "key.pem")},
 		{"auth_advertise_hosts", "*"},
 		{"acl_smtp_rcpt", "lab_rcpt"},
 		{"host_lookup", ""},
-		{"host_lookup_order", "byaddr"},  // names come from the lab's hosts file, never from the real DNS
+		{"host_lookup_order", "byaddr"},  // the real DNS is never asked
 		{"smtputf8_advertise_hosts", ""}, // or Go's client would ask for it in every message
 		{"rfc1413_hosts", ""},
 		{"check_spool_space", "0"},
@@ -124,7 +124,7 @@ dnslookup:
 system_aliases:
   driver = redirect
   domains = +local_domains
-  data = ${lookup{$local_part@$domain}lsearch{LAB_FOLDER/etc/aliases}}
+  data = ${lookup{$local_part@$domain}lsearch*@{LAB_FOLDER/exim/aliases}}
   allow_fail
   allow_defer
   allow_freeze
@@ -132,7 +132,7 @@ system_aliases:
 local_user:
   driver = accept
   domains = +local_domains
-  address_data = ${lookup{$local_part@$domain}lsearch{LAB_FOLDER/etc/mailboxes}{$value}fail}
+  address_data = ${lookup{$local_part@$domain}lsearch{LAB_FOLDER/exim/mailboxes}{$value}fail}
   transport = mail_spool
 `
 
@@ -167,7 +167,7 @@ plain_server:
   public_name = PLAIN
   server_advertise_condition = ${if def:tls_in_cipher}
   server_prompts = :
-  server_condition = ${if and{{!eq{$auth3}{}}{eq{$auth3}{${lookup{$auth2}lsearch{LAB_FOLDER/etc/logins}}}}}}
+  server_condition = ${if and{{!eq{$auth3}{}}{eq{$auth3}{${lookup{$auth2}lsearch{LAB_FOLDER/exim/logins}}}}}}
   server_set_id = $auth2
 
 login_server:
@@ -175,6 +175,6 @@ login_server:
   public_name = LOGIN
   server_advertise_condition = ${if def:tls_in_cipher}
   server_prompts = Username:: : Password::
-  server_condition = ${if and{{!eq{$auth2}{}}{eq{$auth2}{${lookup{$auth1}lsearch{LAB_FOLDER/etc/logins}}}}}}
+  server_condition = ${if and{{!eq{$auth2}{}}{eq{$auth2}{${lookup{$auth1}lsearch{LAB_FOLDER/exim/logins}}}}}}
   server_set_id = $auth1
 `

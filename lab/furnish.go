@@ -50,8 +50,8 @@ func (e *Exim) makeFolders() error {
 		mode  os.FileMode
 		exims bool // owned by Exim's user
 	}{
-		{"etc", 0o755, false}, {"run", 0o755, false}, {"home", 0o755, false},
-		{"spool", 0o750, true}, {"log", 0o755, true}, {"mail", 0o755, true},
+		{"exim", 0o755, false}, {"run", 0o755, false}, {"root", 0o755, false}, {"root/etc", 0o755, false},
+		{"root/home", 0o755, false}, {"spool", 0o750, true}, {"log", 0o755, true}, {"mail", 0o755, true},
 	} {
 		dir := e.path(f.name)
 		if err := errors.Join(os.Mkdir(dir, f.mode), os.Chmod(dir, f.mode)); err != nil {
@@ -66,7 +66,7 @@ func (e *Exim) makeFolders() error {
 	return nil
 }
 
-// writeFiles writes etc/ and the hosts file. Exim reads a configuration only when root alone can have written it.
+// writeFiles writes Exim's files and some of the C library's. Exim reads a configuration only when root alone can have written it.
 func (e *Exim) writeFiles() error {
 	logins, mailboxes := map[string]string{}, map[string]string{}
 	for _, a := range e.options.Accounts {
@@ -81,22 +81,19 @@ func (e *Exim) writeFiles() error {
 	if e.options.Sink != nil {
 		hosts = append(hosts, e.options.Sink.hosts()...)
 	}
-	for ip, name := range e.options.Hosts {
-		hosts = fmt.Appendf(hosts, "%s %s\n", ip, name)
-	}
 	for _, f := range []struct {
 		name   string
 		text   []byte
 		secret bool // for Exim's group only
 	}{
-		{"etc/" + filepath.Base(e.configPath), []byte(e.configuration()), false},
-		{"etc/cert.pem", e.certificate.cert, false},
-		{"etc/key.pem", e.certificate.key, true},
-		{"etc/logins", lookupFile(logins), true},
-		{"etc/mailboxes", lookupFile(mailboxes), false},
-		{"etc/aliases", lookupFile(e.options.Aliases), false},
-		{"hosts", hosts, false},
-		{"nsswitch.conf", []byte("passwd: files\ngroup: files\nshadow: files\nhosts: files\n"), false},
+		{"exim/" + filepath.Base(e.configPath), []byte(e.configuration()), false},
+		{"exim/cert.pem", e.certificate.cert, false},
+		{"exim/key.pem", e.certificate.key, true},
+		{"exim/logins", lookupFile(logins), true},
+		{"exim/mailboxes", lookupFile(mailboxes), false},
+		{"exim/aliases", lookupFile(e.options.Aliases), false},
+		{"root/etc/hosts", hosts, false},
+		{"root/etc/nsswitch.conf", []byte("passwd: files\ngroup: files\nshadow: files\nhosts: files\n"), false},
 	} {
 		mode, gid := os.FileMode(0o644), 0
 		if f.secret {
@@ -123,8 +120,8 @@ func lookupFile(entries map[string]string) []byte {
 func (e *Exim) binds() string {
 	var b strings.Builder
 	for _, m := range []struct{ from, to string }{
-		{"etc", filepath.Dir(e.configPath)}, {"passwd", "/etc/passwd"}, {"group", "/etc/group"}, {"hosts", "/etc/hosts"},
-		{"nsswitch.conf", "/etc/nsswitch.conf"}, {"home", "/home"},
+		{"exim", filepath.Dir(e.configPath)}, {"root/etc/passwd", "/etc/passwd"}, {"root/etc/group", "/etc/group"},
+		{"root/etc/hosts", "/etc/hosts"}, {"root/etc/nsswitch.conf", "/etc/nsswitch.conf"}, {"root/home", "/home"},
 	} {
 		fmt.Fprintf(&b, "mount --bind %s %s\n", quote(e.path(m.from)), quote(m.to))
 	}

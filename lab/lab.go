@@ -49,11 +49,8 @@ type Options struct {
 	Domains  []string // local domains besides Domain
 
 	Accounts []Account
-	Aliases  map[string]string // address -> comma separated addresses, or Exim's :fail:, :blackhole:, :freeze: ...
+	Aliases  map[string]string // address, or *@domain, -> comma separated addresses or Exim's :fail:, :blackhole: ...
 	Users    []string          // unix users, each with /home/NAME
-
-	// Hosts are names of clients. A lab asks no DNS: clients without a name here have none.
-	Hosts map[netip.Addr]string
 
 	// Sink takes all mail for other domains. Without one such mail is deferred.
 	Sink *Sink

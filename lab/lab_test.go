@@ -219,7 +219,7 @@ func TestSystemUntouched(t *testing.T) {
 	if err != nil || strings.Contains(string(mounts), e.Folder()) {
 		t.Errorf("the lab's mounts are seen outside: %v", err)
 	}
-	if _, err := os.Stat(e.HomePath() + "/labuser"); err != nil {
+	if _, err := os.Stat(e.Root() + "/home/labuser"); err != nil {
 		t.Errorf("the lab's home is not where it says: %v", err)
 	}
 }

@@ -49,10 +49,10 @@ func (e *Exim) userFiles() error {
 		}
 		uid++
 	}
-	if err := os.WriteFile(e.path("passwd"), passwd, 0o644); err != nil {
+	if err := os.WriteFile(e.path("root/etc/passwd"), passwd, 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(e.path("group"), group, 0o644)
+	return os.WriteFile(e.path("root/etc/group"), group, 0o644)
 }
 
 // user finds one of the lab's users or of the machine's.
@@ -95,7 +95,7 @@ func (e *Exim) makeDir(u unixUser, dir string) error {
 	if !ok {
 		return nil
 	}
-	made := e.path("home")
+	made := e.path("root/home")
 	for part := range strings.SplitSeq(below, "/") {
 		made = filepath.Join(made, part)
 		if err := os.Mkdir(made, 0o755); os.IsExist(err) {
@@ -110,11 +110,8 @@ func (e *Exim) makeDir(u unixUser, dir string) error {
 	return nil
 }
 
-// PasswdPath is the passwd file as the lab's Exim sees it.
-func (e *Exim) PasswdPath() string { return e.path("passwd") }
-
-// HomePath is where /home, as the lab's Exim sees it, really is.
-func (e *Exim) HomePath() string { return e.path("home") }
+// Root is where the files that the lab sees in place of the machine's are: etc/passwd, etc/group and home.
+func (e *Exim) Root() string { return e.path("root") }
 
 func (e *Exim) path(parts ...string) string {
 	return filepath.Join(append([]string{e.folder}, parts...)...)

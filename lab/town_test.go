@@ -1,0 +1,97 @@
+package lab
+
+import (
+	"iter"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// first takes the letters of the first part of a town's life.
+func first(letters iter.Seq2[time.Duration, *Letter], span time.Duration) (at []time.Duration, taken []*Letter) {
+	for when, l := range letters {
+		if when > span {
+			break
+		}
+		at, taken = append(at, when), append(taken, l)
+	}
+	return at, taken
+}
+
+func TestTown(t *testing.T) {
+	attack := Attack{Login: 20 * time.Second, Script: 40 * time.Second}
+	at, letters := first(NewTown(7).Letters(attack), time.Minute)
+	atAgain, again := first(NewTown(7).Letters(attack), time.Minute)
+	if !reflect.DeepEqual(at, atAgain) || !reflect.DeepEqual(letters, again) {
+		t.Error("the same seed draws another town")
+	}
+	if _, other := first(NewTown(8).Letters(attack), time.Minute); reflect.DeepEqual(letters, other) {
+		t.Error("another seed draws the same town")
+	}
+	if !slices.IsSorted(at) {
+		t.Error("letters are not in the order of their time")
+	}
+	count := map[string]int{}
+	for i, l := range letters {
+		count[l.Scene]++
+		if l.Spam != (l.Scene == "stolen-login" || l.Scene == "hacked-script") {
+			t.Errorf("%s is spam: %v", l.Scene, l.Spam)
+		}
+		if l.Scene == "stolen-login" && at[i] < attack.Login || l.Scene == "hacked-script" && at[i] < attack.Script {
+			t.Errorf("%s begins at %v", l.Scene, at[i])
+		}
+	}
+	for scene, about := range map[string]int{"person": 150, "shop": 86, "newsletter": 24, "form": 20, "inbound": 75,
+		"forward": 30, "cron": 7, "localhost": 9, "stolen-login": 800, "hacked-script": 100} {
+		if n := count[scene]; n < about/3 || n > about*2 {
+			t.Errorf("%s: %d letters in a minute, want about %d", scene, n, about)
+		}
+	}
+}
+
+// TestTownLives sends a part of a town's mail, spam too, through a real Exim as fast as it goes.
+func TestTownLives(t *testing.T) {
+	sink := startSink(t, SinkOptions{Spam: SpamMark, SpamAfter: 5})
+	town := NewTown(1)
+	o := town.Options()
+	o.Sink, o.Selector = sink, SelectorBest
+	e := startLab(t, o)
+	ctx := within(t)
+	_, letters := first(town.Letters(Attack{Login: time.Second, Script: time.Second}), 6*time.Second)
+	hurry := func(yield func(time.Duration, *Letter) bool) {
+		for _, l := range letters {
+			if !yield(0, l) {
+				return
+			}
+		}
+	}
+	var mu sync.Mutex
+	count := map[string]int{}
+	e.Play(ctx, hurry, func(l *Letter, err error) {
+		if err != nil {
+			t.Errorf("%s from %s to %s: %v", l.Scene, l.Sender, l.Recipients, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		count[l.Scene]++
+	})
+	if len(count) < 7 {
+		t.Errorf("only these scenes were played: %v", count)
+	}
+	for _, want := range [][]string{
+		{"cwd=" + HackedFolder, "/usr/sbin/sendmail -t -i -f "},
+		{"U=club P=local "},
+		{" [203.0.113.", " P=esmtpsa "},
+		{"A=login_server:" + StolenLogin, "[198.1"},
+		{"** gone.", "550-5.1.1 The email account that you tried to reach does not exist."},
+		{"** ", "likely unsolicited mail"},
+		{"T=\"Mail delivery failed: returning message to sender\""},
+		{"T=mail_spool"},
+	} {
+		if _, err := e.WaitLog(ctx, want...); err != nil {
+			t.Error(err)
+		}
+	}
+}
