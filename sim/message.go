@@ -45,6 +45,9 @@ func (w *World) overSMTP(m *osm.Message, s *send, number uint64) {
 			m.Protocol = "esmtpa"
 		}
 	}
+	if !w.Config.Panel {
+		m.Account = ""
+	}
 	if w.Config.Geo {
 		m.Country, m.ASN = c.country, c.asn
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	Kinds    []string  // campaign kinds to have, each at least once; nil has all of the world's difficulty
 	None     bool      // no campaign at all
 	Volume   float64   // scales the size of campaigns and lists; 0 is 1
+	Panel    bool      // a hosting panel tells whose a login is; otherwise only scripts have an account
 	Geo      bool      // messages carry country and ASN, as with a .mmdb file
 	Style    Style     // what the log tells: fields that it does not log are left empty in messages
 	LongIDs  bool      // message ids of 23 characters, as from Exim 4.97 on

@@ -65,6 +65,8 @@ func parse(args []string) (o options, err error) {
 	f.IntVar(&o.base.Days, "days", 0, "days of each world; 0 draws them")
 	f.Float64Var(&o.base.Volume, "volume", 1, "scales campaigns and lists")
 	f.BoolVar(&o.base.Geo, "geo", false, "messages carry country and ASN")
+	f.BoolVar(&o.base.Panel, "panel", false, "a panel tells whose a login is")
+	f.BoolVar(&o.base.LongIDs, "long-ids", false, "message ids of Exim 4.97 and later")
 	f.StringVar(&o.base.Enron, "enron", "../shared/data/enron", "folder of the real histories; the model serves when it is missing")
 	f.BoolVar(&o.only, "only", false, "osm alone, without the fixed limits")
 	f.BoolVar(&o.cold, "cold", false, "no learning period: judge and count from the first message")
@@ -182,7 +184,7 @@ func judgeAll(o options, cfg sim.Config, judges []judge) ([]*score, error) {
 	}
 	scores := make([]*score, len(judges))
 	for i, j := range judges {
-		scores[i] = judgeWorld(w, learned, j.make(learned))
+		scores[i] = judgeWorld(w, learned, j.make(learned), false)
 		scores[i].world = &sim.World{Config: w.Config, Campaigns: w.Campaigns, Senders: w.Senders} // without the plan
 	}
 	return scores, nil

@@ -16,10 +16,7 @@ func detector(learned time.Time) sim.Decide {
 		switch ev.Kind {
 		case sim.Arrival:
 			found := d.Find(ev.Message)
-			if ev.Time.Before(learned) {
-				found.Action = osm.Accept
-			}
-			d.Learn(ev.Message, found.Action == osm.Accept)
+			d.Learn(ev.Message, found.Action == osm.Accept || ev.Time.Before(learned))
 			ev.Message.Verdict = osm.Verdict{Action: found.Action, Rule: found.Rule, Reason: found.Reason, Detail: found.Detail,
 				Score: found.Score}
 			return found.Action

@@ -11,6 +11,7 @@ import (
 type score struct {
 	world     *sim.World
 	spam      counted
+	learning  counted            // wanted mail of the learning period that it would have stopped
 	ham       counted            // wanted mail after the learning period
 	victims   counted            // the part of ham from senders that a campaign misuses, from its first message on
 	apart     map[string]counted // bounces, mail from outside and forwards, by kind
@@ -51,8 +52,10 @@ type senderScore struct {
 	asCampaigns bool // a campaign misused it
 }
 
-// judgeWorld runs a judge over a world. While learning nothing is stopped and nothing counted, unless cold.
-func judgeWorld(w *sim.World, learned time.Time, decide sim.Decide) *score {
+// judgeWorld runs a judge over a world. What arrives before the time learned is let through and
+// counted apart. With open,
+// everything is let through whatever the judge says, because it has judged a log of all that.
+func judgeWorld(w *sim.World, learned time.Time, decide sim.Decide, open bool) *score {
 	s := &score{world: w, apart: map[string]counted{}, kinds: map[string]counted{}, senders: map[int]*senderScore{},
 		campaigns: make([]campaignScore, len(w.Campaigns))}
 	misused := map[int]time.Time{}
@@ -73,6 +76,9 @@ func judgeWorld(w *sim.World, learned time.Time, decide sim.Decide) *score {
 			return action
 		}
 		if ev.Time.Before(learned) {
+			if ev.Label.Wanted() {
+				s.learning.add(n, action != osm.Accept)
+			}
 			return osm.Accept
 		}
 		stopped := action != osm.Accept
@@ -87,6 +93,9 @@ func judgeWorld(w *sim.World, learned time.Time, decide sim.Decide) *score {
 		default:
 			at, ok := misused[l.Sender]
 			s.wanted(ev, n, stopped, ok && !ev.Time.Before(at))
+		}
+		if open {
+			return osm.Accept
 		}
 		return action
 	})

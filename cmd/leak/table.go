@@ -58,12 +58,13 @@ func byCampaign(s *score) (sum counted) {
 // printJudges is the table of all judges on the same worlds.
 func printJudges(out io.Writer, judges []judge, scores map[string][]*score) {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "judge\tleak % of spam recipients\tleak % a campaign\tham % of wanted recipients\tof it senders misused\t")
+	fmt.Fprintln(t, "judge\tleak % of spam recipients\tleak % a campaign\tham % of wanted recipients\tof it senders misused\tham % while learning\t")
 	for _, j := range judges {
 		s := scores[j.name]
 		victims := each(s, func(s *score) counted { return counted{s.ham.all, s.victims.wrong} })
-		fmt.Fprintf(t, "%s\t%v\t%v\t%v\t%v\t\n", j.name, bootstrap(each(s, func(s *score) counted { return s.spam })),
-			bootstrap(each(s, byCampaign)), bootstrap(each(s, func(s *score) counted { return s.ham })), bootstrap(victims))
+		fmt.Fprintf(t, "%s\t%v\t%v\t%v\t%v\t%v\t\n", j.name, bootstrap(each(s, func(s *score) counted { return s.spam })),
+			bootstrap(each(s, byCampaign)), bootstrap(each(s, func(s *score) counted { return s.ham })), bootstrap(victims),
+			bootstrap(each(s, func(s *score) counted { return s.learning })))
 	}
 	t.Flush()
 }
