@@ -1,0 +1,107 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"osm/config"
+)
+
+// commands is the table of all subcommands: its group in the help and what it is. Adding one is one line.
+func (p *program) commands() []entry {
+	return []entry{
+		{look, p.report()},
+		{look, p.top()},
+		{look, p.search()},
+		{look, p.trace()},
+		{look, p.replay()},
+		{look, p.parse()},
+		{run, p.serve()},
+		{setUp, p.configuration()},
+		{setUp, p.doctor()},
+		{setUp, p.man()},
+		{setUp, p.version()},
+	}
+}
+
+type entry struct {
+	group   string
+	command *cobra.Command
+}
+
+// Groups of the help.
+const (
+	look  = "Look at the mail:"
+	run   = "Run:"
+	setUp = "Set up and check:"
+)
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "osm",
+		Short: "Outgoing Spam Monitor for Exim",
+		Long: "osm watches the mail that leaves a server with Exim and shows who sends what, by which way, to how many and with\n" +
+			"what result.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	for _, group := range []string{look, run, setUp} {
+		root.AddGroup(&cobra.Group{ID: group, Title: group})
+	}
+	root.SetHelpCommandGroupID(setUp)
+	root.SetCompletionCommandGroupID(setUp)
+	for _, e := range p.commands() {
+		e.command.GroupID = e.group
+		root.AddCommand(e.command)
+	}
+	return root
+}
+
+// family is a command that only has subcommands.
+func family(use, short string, subs ...*cobra.Command) *cobra.Command {
+	names := make([]string, len(subs))
+	for i, sub := range subs {
+		names[i] = sub.Name()
+	}
+	c := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return wrongUsage("unknown command %q: there are %s", args[0], strings.Join(names, ", "))
+			}
+			return wrongUsage("name one of its commands: %s", strings.Join(names, ", "))
+		},
+	}
+	c.AddCommand(subs...)
+	return c
+}
+
+// noteStart makes it known when a command itself has begun: errors before are wrong usage.
+func noteStart(c *cobra.Command, started *bool) {
+	if body := c.RunE; body != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			*started = true
+			return body(c, args)
+		}
+	}
+	for _, sub := range c.Commands() {
+		noteStart(sub, started)
+	}
+}
+
+// configFlag gives a command the flag -c.
+func (p *program) configFlag(c *cobra.Command) {
+	c.Flags().StringVarP(&p.config, "config", "c", "", "configuration file (default "+config.DefaultPath+", which need not exist)")
+	c.MarkFlagFilename("config", "toml")
+}
+
+// jsonFlag gives a command that prints tables the flag --json.
+func (p *program) jsonFlag(c *cobra.Command) {
+	c.Flags().BoolVar(&p.json, "json", false, "print JSON instead of tables")
+}
