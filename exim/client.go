@@ -130,7 +130,10 @@ func peer(s string, i int, e *Entry) int {
 	}
 	end := host(s, i, e)
 	if e.IP == "" {
-		e.User, e.Host, e.Helo = e.Host, "", ""
+		if e.Host != "local" { // "local process"
+			e.User = e.Host
+		}
+		e.Host, e.Helo = "", ""
 	}
 	return clientFields(s, spaceOver(s, end), e)
 }
@@ -139,6 +142,8 @@ func peer(s string, i int, e *Entry) int {
 func peerAfterFrom(s string, i int, e *Entry) {
 	if n := strings.Index(s[i:], " from "); n >= 0 {
 		peer(s, i+n+len(" from "), e)
+	} else if n := strings.Index(s[i:], " H="); n >= 0 {
+		clientFields(s, i+n+1, e)
 	}
 }
 
@@ -214,9 +219,11 @@ func authFailure(s string, i, end int, e *Entry) {
 	}
 	if n := strings.Index(e.Answer, "(set_id="); n >= 0 {
 		id := e.Answer[n+len("(set_id="):]
-		if close := strings.LastIndexByte(id, ')'); close >= 0 {
-			e.Login = id[:close]
+		close := strings.Index(id, "): ")
+		if close < 0 {
+			close = max(0, strings.LastIndexByte(id, ')'))
 		}
+		e.Login = id[:close]
 	}
 }
 
@@ -233,7 +240,7 @@ func certificateError(s string, i int, e *Entry) {
 // remoteHost reads "host [address] error", what befell a delivery's attempt at one host; other text is a remark.
 func remoteHost(s string, i int, e *Entry) {
 	name := wordEnd(s, i)
-	if name+2 >= len(s) || s[name+1] != '[' {
+	if name+2 >= len(s) || s[name+1] != '[' || digits[s[i]] == 0 {
 		return
 	}
 	var probe Entry

@@ -66,12 +66,12 @@ func addressOfDelivery(s string, start, i int, e *Entry) int {
 			parents = -1
 		}
 		if next := spaceOver(s, end); next == end || fieldFollows(s, next) {
-			if next == end && end < len(s) && strings.IndexByte("|/>", s[start]) >= 0 {
-				end++ // a colon within a pipe's command
-			} else {
+			text := next == end && end < len(s) // ": text" follows; only a failure has it here
+			if !text || e.Kind == Failure && strings.IndexByte("|/>:", s[start]) < 0 {
 				e.Address = s[start:end]
 				return next
 			}
+			end++ // the colon of a pipe's command or of :blackhole:
 		}
 		i = spaceOver(s, end)
 	}
