@@ -17,7 +17,7 @@ func (e *Exim) configuration() string {
 	if o.Sink != nil {
 		fmt.Fprintf(&b, "LAB_ROUTES = %s\nLAB_PORT = %d\n", o.Sink.routes(), o.Sink.port)
 	}
-	fmt.Fprintf(&b, "domainlist local_domains = %s\n", strings.Join(append([]string{Domain}, o.Domains...), " : "))
+	fmt.Fprintf(&b, "domainlist local_domains = %s\n", strings.Join(o.domains(), " : "))
 	for _, part := range []string{e.mainSection(), aclSection, o.ACL, "begin routers", o.Routers, routersSection,
 		"begin transports", o.Transports, transportsSection, "begin rewrite", o.Rewrite, "begin authenticators",
 		authenticatorsSection} {
@@ -25,6 +25,9 @@ func (e *Exim) configuration() string {
 	}
 	return b.String()
 }
+
+// domains are all local ones.
+func (o *Options) domains() []string { return append([]string{Domain}, o.Domains...) }
 
 // mainOption is an option of the main section that the caller may replace.
 type mainOption struct{ name, value string }

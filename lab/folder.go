@@ -43,6 +43,14 @@ func newFolder() (folder string, lock *os.File, err error) {
 	return folder, lock, nil
 }
 
+// leave removes the folder or, when it is to be kept, the mark that it is a lab's.
+func (e *Exim) leave() error {
+	if e.options.Keep {
+		return os.Remove(e.path(lockName))
+	}
+	return removeFolder(e.folder)
+}
+
 func removeFolder(folder string) error {
 	if err := os.RemoveAll(folder); err != nil {
 		return fmt.Errorf("remove the lab's folder: %w", err)

@@ -93,6 +93,8 @@ func (e *Exim) writeFiles() error {
 		{"exim/mailboxes", lookupFile(mailboxes), false},
 		{"exim/aliases", lookupFile(e.options.Aliases), false},
 		{"root/etc/hosts", hosts, false},
+		{"root/etc/userdomains", lookupFile(e.options.Owners), false},
+		{"root/etc/localdomains", []byte(strings.Join(e.options.domains(), "\n") + "\n"), false},
 		{"root/etc/nsswitch.conf", []byte("passwd: files\ngroup: files\nshadow: files\nhosts: files\n"), false},
 	} {
 		mode, gid := os.FileMode(0o644), 0

@@ -51,6 +51,7 @@ type Options struct {
 	Accounts []Account
 	Aliases  map[string]string // address, or *@domain, -> comma separated addresses or Exim's :fail:, :blackhole: ...
 	Users    []string          // unix users, each with /home/NAME
+	Owners   map[string]string // domain -> unix user, told by map files such as cPanel's below Root
 
 	// Sink takes all mail for other domains. Without one such mail is deferred.
 	Sink *Sink
@@ -61,6 +62,8 @@ type Options struct {
 
 	// QueueEvery is the pause between queue runs, in whole seconds; 0 has no queue runner.
 	QueueEvery time.Duration
+
+	Keep bool // Stop leaves the folder: log, spool and what else was put there
 
 	Log *slog.Logger // where the lab says what it cleaned up; nil is silent
 }
@@ -149,7 +152,7 @@ func (e *Exim) Stop() error {
 		<-e.ended
 	}
 	if e.lock != nil {
-		failures = append(failures, removeFolder(e.folder), e.lock.Close())
+		failures = append(failures, e.leave(), e.lock.Close())
 	}
 	e.daemon, e.inside, e.lock = nil, nil, nil
 	return errors.Join(failures...)

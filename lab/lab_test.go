@@ -223,3 +223,23 @@ func TestSystemUntouched(t *testing.T) {
 		t.Errorf("the lab's home is not where it says: %v", err)
 	}
 }
+
+func TestKeep(t *testing.T) {
+	if err := Missing(); err != nil {
+		t.Skip(err)
+	}
+	e, err := Start(within(t), Options{Keep: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { removeFolder(e.Folder()) })
+	if err := e.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := sweep(nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(e.LogPath()); err != nil {
+		t.Errorf("the log was not kept: %v", err)
+	}
+}

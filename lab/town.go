@@ -68,7 +68,9 @@ func NewTown(seed uint64) *Town {
 func (t *Town) Options() Options {
 	o := Options{
 		Domains: []string{shopDomain, gardenDomain, clubDomain, floristDomain},
-		Users:   []string{"shop", "garden", "club", "florist"},
+		Users:   []string{"shop", "garden", "club", "florist", "office"},
+		Owners: map[string]string{Domain: "office", shopDomain: "shop", gardenDomain: "garden", clubDomain: "club",
+			floristDomain: "florist"},
 		Accounts: []Account{{newsLogin, "secret-news"}, {"orders@" + shopDomain, "secret-orders"},
 			{"office@" + floristDomain, "secret-office"}},
 		Aliases: map[string]string{
