@@ -18,8 +18,9 @@ type Verdict struct {
 	Key      Key    // whom it is charged to
 	Score    float64
 	Findings []Finding
-	Shadow   bool // reported only: the action was not carried out
+	Shadow   bool // a rule on trial decided: it is only reported
+	Passive  bool // nobody asked: it was found in the log, after Exim had accepted the message
 }
 
-// Stops tells whether the message does not go its way.
+// Stops tells whether the message does not go its way, or should not have where the verdict is passive.
 func (v Verdict) Stops() bool { return v.Action != Accept && !v.Shadow }

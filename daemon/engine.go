@@ -19,6 +19,8 @@ type Engine struct {
 	Detect *detect.Detector
 	Policy *policy.Policy
 	Sink   Sink
+
+	asked asked // what policy queries have decided before the log tells of it
 }
 
 // Sink receives what the engine made out of a line, in this order. What it is given is valid until it returns.
@@ -50,13 +52,23 @@ func (e *Engine) Process(entry *exim.Entry) {
 	}
 }
 
-// arrival decides about a message with what is known now, and learns from it what may be learned.
+// arrival decides about a message with what is known now, unless a policy query has decided about it before, and learns
+// from it what may be learned.
 func (e *Engine) arrival(m *osm.Message) {
 	e.Enrich.Message(m)
-	found := e.Detect.Find(m)
-	m.Verdict = e.Policy.Decide(m, verdict(found))
+	if v, ok := e.asked.take(m.ID); ok {
+		m.Verdict = v
+	} else {
+		m.Verdict = e.judge(m)
+		m.Verdict.Passive = true
+	}
 	e.Detect.Learn(m, !m.Verdict.Stops())
 	e.Sink.Arrival(m)
+}
+
+// judge counts a message and weighs it.
+func (e *Engine) judge(m *osm.Message) osm.Verdict {
+	return e.Policy.Decide(m, verdict(e.Detect.Find(m)))
 }
 
 // delivery takes a receiver's answer as evidence, except for a message that would have been stopped: in active mode it would not have

@@ -101,6 +101,14 @@ func (p *Policy) Decide(m *osm.Message, found osm.Verdict) osm.Verdict {
 	return best
 }
 
+// Peek is what can be said before a message is complete, without counting anything: what the lists say.
+func (p *Policy) Peek(m *osm.Message) osm.Verdict {
+	if e, ok := p.Lists.Match(m, m.Time); ok {
+		return listed(m, e)
+	}
+	return osm.Verdict{}
+}
+
 // severity orders actions by how much they take away from the sender.
 var severity = map[osm.Action]int{osm.Accept: 0, osm.Defer: 1, osm.Divert: 2, osm.Hold: 3, osm.Reject: 4, osm.Discard: 5}
 
