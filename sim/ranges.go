@@ -51,5 +51,7 @@ var families = [...]ranges{Build: {
 	dead: span{0.005, 0.06}, newsPace: span{100, 6000}, customers: span{20, 500}, alertStorm: span{60, 3000},
 	volume: span{120, 15000}, pace: span{15, 12000}, ips: span{1, 800}, wide: span{40, 450}, campaignDead: span{0.01, 0.35},
 	campaignSpam: span{0, 0.5},
-	root:         func(user, domain string) string { return fmt.Sprintf("/home/%s/web/%s/public_html", user, domain) },
+	travellers:   0.06, devices: 0.07, merges: 0.025, moves: 0.015, firstNews: 0.025, newSignup: 0.015, siteMoves: 0.02, agencies: 0.025,
+	mergeSize: span{40, 350}, firstReaders: span{150, 4000},
+	root: func(user, domain string) string { return fmt.Sprintf("/home/%s/web/%s/public_html", user, domain) },
 }}
