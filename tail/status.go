@@ -1,14 +1,19 @@
 package tail
 
-import "time"
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
 
 // State is how a log is doing.
 type State uint8
 
 const (
-	Starting   State = iota // not yet looked at
-	Following               // at the end of the live log, or near it
-	CatchingUp              // in a rotated file, or far from the end
+	Starting   State = iota // nothing was read yet
+	Following               // at the end of the live log
+	CatchingUp              // there is more to read
 	Missing                 // the log, or its folder, does not exist
 	Unreadable              // it can't be opened or read
 	states
@@ -27,9 +32,9 @@ type Status struct {
 	State  State
 	Since  time.Time // when State began
 	Error  string    // in words; "" when State is not bad
-	File   string    // being read
+	File   string    // read last
 	Offset int64     // in File
-	Behind int64     // bytes of File and of plain files after it that are not yet read
+	Behind int64     // bytes of File on the disk that were not yet read
 
 	Bytes     int64    // handed out
 	Cut       int64    // lines cut
@@ -40,4 +45,93 @@ type Status struct {
 	LostBytes int64    // known to be lost in them
 	LastGap   string   // in words
 	Skipped   []string // rotated files that can't be read, with the reason
+}
+
+// statusBox is a Status that one goroutine changes and any reads.
+type statusBox struct {
+	mu sync.Mutex
+	Status
+}
+
+// copy is the Status as it is now.
+func (b *statusBox) copy() Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.Status
+	s.Skipped = slices.Clone(s.Skipped)
+	return s
+}
+
+// enter changes the state and tells whether it was another.
+func (b *statusBox) enter(s State, words string, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	changed := b.State != s || b.Error != words
+	if b.State != s {
+		b.State, b.Since = s, now
+	}
+	b.Error = words
+	return changed
+}
+
+func (b *statusBox) fail(s State, words string, logger *slog.Logger, now time.Time) {
+	if b.enter(s, words, now) {
+		logger.Warn("log can't be followed", "log", b.Log, "state", s, "error", words)
+	}
+}
+
+// recovered is called when the live log is open and read to its end.
+func (b *statusBox) recovered(logger *slog.Logger, now time.Time) {
+	if b.enter(Following, "", now) {
+		logger.Info("log is followed", "log", b.Log)
+	}
+}
+
+// opened ends a bad state; that the log is missing only when it was the log itself that could be opened.
+func (b *statusBox) opened(live bool, now time.Time) {
+	if state := b.copy().State; state == Unreadable || state == Missing && live {
+		b.enter(CatchingUp, "", now)
+	}
+}
+
+func (b *statusBox) handed(batch Batch, behind int64, now time.Time) {
+	if state := b.copy().State; !state.Bad() && !batch.Late {
+		state = CatchingUp
+		if batch.AtEnd {
+			state = Following
+		}
+		b.enter(state, "", now)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.Bytes += int64(len(batch.Text))
+	b.Cut += int64(batch.Cut)
+	b.CutBytes += batch.CutBytes
+	if batch.Late {
+		b.Late += int64(len(batch.Text))
+		return
+	}
+	b.File, b.Offset, b.Behind = batch.File, batch.Position.Offset, behind
+	if g := batch.Gap; g != nil {
+		b.Gaps++
+		b.LostBytes += g.Bytes
+		b.LastGap = g.Reason
+	}
+}
+
+func (b *statusBox) rotated() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.Rotations++
+}
+
+// maxSkipped bounds the list of files that can't be read.
+const maxSkipped = 100
+
+func (b *statusBox) skip(words string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.Skipped) < maxSkipped && !slices.Contains(b.Skipped, words) {
+		b.Skipped = append(b.Skipped, words)
+	}
 }

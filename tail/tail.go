@@ -26,7 +26,6 @@
 package tail
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -78,23 +77,3 @@ type Options struct {
 	Logger *slog.Logger     // told of changes of state; nil discards
 	Now    func() time.Time // for Status.Since only; nil leaves it zero
 }
-
-// Follow prepares to follow the logs of o. It reads nothing yet and fails only for options that can't work: whatever
-// is wrong with a log shows in Status and passes by itself when it is put right.
-func Follow(o Options) (*Follower, error) { panic("not written yet") }
-
-// Next waits for the next lines of any log. It returns an empty Batch with Idle true when nothing came for
-// Options.Idle, and an error only when ctx is done (ctx.Err()). Only one goroutine may call it.
-func (f *Follower) Next(ctx context.Context) (Batch, error) { panic("not written yet") }
-
-// Wake makes a waiting Next look at the logs now. Any goroutine may call it.
-func (f *Follower) Wake() { panic("not written yet") }
-
-// Status tells the state of every log, in the order of Options.Paths. Any goroutine may call it.
-func (f *Follower) Status() []Status { panic("not written yet") }
-
-// Close closes the files.
-func (f *Follower) Close() error { panic("not written yet") }
-
-// Follower follows logs.
-type Follower struct{}

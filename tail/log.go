@@ -1,0 +1,341 @@
+package tail
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"osm"
+)
+
+// log is one followed log. It has one way out of every oddity, which is also how it starts: drop the source and find
+// the last position again.
+type log struct {
+	Options
+	path string
+	pos  osm.Position // after what was handed out last; its Path is empty before there is one
+
+	src    *source // being read; nil before it is found
+	former *source // the rotated file before src, watched a while for late lines
+	due    bool    // may have something new
+	tell   bool    // pos is new and has not been handed out
+
+	linger, patience int // ticks of Options.Linger, and of ten times that
+	changed          bool
+	quiet            int // ticks since src last changed
+	missed           int // ticks in which the file of pos was not found
+	watched          int // ticks that former is still watched
+
+	gap *Gap  // before the next text
+	saw int64 // size of the log when it was last seen before it was truncated
+
+	status statusBox
+}
+
+// lateWatch is how long a rotated file is watched for late lines after its successor was begun.
+const lateWatch = time.Minute
+
+// maxMisses is how often a file is looked for before it counts as gone: a rotation may go on just then.
+const maxMisses = 3
+
+func newLog(path string, o Options) *log {
+	poll := time.Duration(o.Config.Poll)
+	l := &log{Options: o, path: path, pos: positionOf(path, o.Positions), due: true,
+		linger: ticks(o.Linger, poll), patience: ticks(10*o.Linger, poll)}
+	l.status.Log, l.status.Since = path, o.Now()
+	return l
+}
+
+func (l *log) maxLine() int { return int(l.Config.MaxLine) }
+
+func (l *log) tick() {
+	l.due = true
+	l.quiet++
+	if l.watched--; l.watched <= 0 {
+		l.dropFormer()
+	}
+}
+
+func (l *log) drop() {
+	if l.src != nil {
+		l.src.close()
+		l.src = nil
+	}
+}
+
+func (l *log) dropFormer() {
+	if l.former != nil {
+		l.former.close()
+		l.former = nil
+	}
+}
+
+// next gives the log's next batch, false when there is nothing now.
+func (l *log) next() (Batch, bool) {
+	if b, ok := l.late(); ok {
+		return b, true
+	}
+	for again := true; again; {
+		if l.src == nil && !l.find() {
+			break
+		}
+		if l.tell {
+			l.tell = false
+			return Batch{Log: l.path, Position: l.pos, AtEnd: true}, true
+		}
+		p, err := l.read()
+		if p.size == 0 {
+			p, again = l.onward(err)
+		}
+		if p.size > 0 {
+			return l.hand(p), true
+		}
+	}
+	return Batch{}, false
+}
+
+// read gives the next whole lines of the source, after making sure that they belong to what was read before.
+func (l *log) read() (piece, error) {
+	s := l.src
+	before := s.size
+	changed, err := s.refresh()
+	if err != nil {
+		return piece{}, err
+	}
+	if l.changed = changed; changed {
+		l.quiet = 0
+	}
+	truncated := s.live && s.unread() < 0
+	var p piece
+	if !truncated {
+		p, err = s.read()
+		// Looked at after reading, so that what was read can be trusted.
+		truncated = s.live && (changed || p.size > 0) && !s.intact()
+	}
+	if truncated {
+		l.Logger.Info("log was truncated", "log", l.path, "offset", s.offset, "size", before)
+		if s.offset > 0 {
+			l.saw = before
+		}
+		return piece{}, errTruncated
+	}
+	return p, err
+}
+
+var errTruncated = errors.New("the log was truncated")
+
+// hand makes a batch of a piece.
+func (l *log) hand(p piece) Batch {
+	s := l.src
+	b := Batch{Text: p.text, Log: l.path, File: s.name, Offset: s.offset, Cut: p.cut, CutBytes: p.cutBytes, Gap: l.gap}
+	s.advance(p)
+	l.pos = s.position(l.path)
+	b.Position = l.pos
+	b.AtEnd = !s.packed && s.unread() <= 0 && !s.split.ready()
+	if g := l.gap; g != nil {
+		l.Logger.Warn("lines of the log may be missing", "log", l.path, "reason", g.Reason, "bytes", g.Bytes)
+		l.gap = nil
+	}
+	if s.live {
+		l.saw = 0
+		l.due = !b.AtEnd
+	}
+	l.status.handed(b, s.behind(), l.Now())
+	return b
+}
+
+// late gives lines that were written to the former file after the change to its successor. They come with the
+// successor's position: killed before that is saved, osm reads the successor again but not these.
+func (l *log) late() (Batch, bool) {
+	s := l.former
+	if s == nil {
+		return Batch{}, false
+	}
+	if _, err := s.refresh(); err != nil {
+		return Batch{}, false
+	}
+	p, err := s.read()
+	if err != nil || p.size == 0 {
+		return Batch{}, false
+	}
+	b := Batch{Text: p.text, Log: l.path, File: s.name, Offset: s.offset, Cut: p.cut, CutBytes: p.cutBytes, Late: true}
+	s.advance(p)
+	if l.pos.Inode == s.id.ino && l.pos.Device == s.id.dev { // the successor has given nothing yet
+		l.pos = s.position(l.path)
+	}
+	b.Position = l.pos
+	l.status.handed(b, 0, l.Now())
+	return b, true
+}
+
+// onward decides how it goes on when the source has no whole line now: wait, hand out its torn last line, or take
+// the next file. It returns true when it is worth while to read again at once.
+func (l *log) onward(err error) (piece, bool) {
+	s := l.src
+	switch {
+	case err == errTruncated:
+		l.drop()
+		return piece{}, true
+	case err != nil && !s.packed:
+		l.drop()
+		l.fail(Unreadable, err)
+		return piece{}, false
+	case err != nil && err != io.EOF:
+		if !l.damaged(err) {
+			return piece{}, false
+		}
+	case s.live && !l.rotated():
+		return piece{}, false
+	}
+	return l.leave()
+}
+
+// rotated tells whether the source is no longer the live log.
+func (l *log) rotated() bool {
+	info, err := os.Stat(l.path)
+	if err != nil {
+		l.missing(err)
+		return false
+	}
+	if newMember(l.path, info).id == l.src.id {
+		l.status.recovered(l.Logger, l.Now())
+		return false
+	}
+	l.src.live = false
+	l.quiet = 0 // who opened it before the rename may still write
+	return true
+}
+
+// leave goes from a rotated file to the next one if it has surely ended.
+func (l *log) leave() (piece, bool) {
+	s := l.src
+	files, err := family(l.path, l.Config.OldDirs)
+	if err != nil {
+		l.missing(err)
+		return piece{}, false
+	}
+	next, ok := l.after(files)
+	if !ok {
+		return piece{}, false
+	}
+	newest := files[len(files)-1]
+	isCopy := newest.live && s.copiedFrom(newest)
+	if files[next].live && !s.packed && !isCopy && (files[next].size == 0 || l.quiet < l.linger) {
+		return piece{}, false
+	}
+	if n := s.split.unfinished(); n > 0 && !isCopy {
+		if files[next].live && !s.packed && l.quiet < l.patience {
+			return piece{}, false
+		}
+		return s.split.last(), true
+	}
+	return piece{}, l.take(files, next, isCopy)
+}
+
+// after finds the file that follows the source; ok is false when there is none, or it is not yet sure.
+func (l *log) after(files []member) (next int, ok bool) {
+	s := l.src
+	at := slices.IndexFunc(files, func(m member) bool { return m.id == s.id })
+	if at < 0 && len(s.head) == 0 {
+		l.drop() // nothing was handed out of it: find the last position again
+		return 0, false
+	}
+	if at < 0 {
+		at = locate(files, s.position(l.path), l.maxLine())
+	}
+	if at >= 0 {
+		l.missed = 0
+		if s.live = files[at].live; s.live {
+			return 0, false // renamed back
+		}
+		s.name = files[at].name
+		next = l.passCopies(files, at+1)
+	} else {
+		if l.missed++; l.missed < maxMisses {
+			return 0, false
+		}
+		next = newerThan(files, s.modified)
+		s.lose(0, fmt.Sprintf("%s is gone, and files that followed it may be, too", s.name))
+	}
+	if next == len(files) {
+		l.missing(fs.ErrNotExist)
+	}
+	return next, next < len(files)
+}
+
+// take goes to the file after the source.
+func (l *log) take(files []member, next int, isCopy bool) bool {
+	s := l.src
+	if !l.open(files, next, nil) {
+		return false
+	}
+	if isCopy {
+		// The log may have been seen longer than its copy, of which the torn last line is then a part.
+		s.lose(max(l.saw-s.offset, s.split.unfinished()),
+			fmt.Sprintf("%s is a copy: what the log got between the copy and its truncation is lost", s.name))
+	}
+	l.saw = 0
+	l.lose(s.gap)
+	l.Logger.Info("log was rotated", "log", l.path, "read", s.name, "next", files[next].name)
+	l.status.rotated()
+	l.dropFormer()
+	if l.src.live && !s.packed && !isCopy {
+		l.former, l.watched = s, ticks(lateWatch, time.Duration(l.Config.Poll))
+	} else {
+		s.close()
+	}
+	return true
+}
+
+// damaged decides about a compressed file that can't be read on: it may be in the making, so it is given up only when
+// it has not changed for a while.
+func (l *log) damaged(err error) bool {
+	s := l.src
+	if s.gap != nil {
+		return true
+	}
+	if !errors.Is(err, errXZ) && l.quiet < l.patience {
+		if l.changed {
+			l.drop()
+		}
+		return false
+	}
+	s.lose(s.split.unfinished(), fmt.Sprintf("%s can't be read after byte %d: %v", s.name, s.offset, err))
+	s.split.last() // half a line of a damaged file is no line
+	l.status.skip(fmt.Sprintf("%s: %v", s.name, err))
+	l.Logger.Warn("rotated log can't be read", "log", l.path, "file", s.name, "offset", s.offset, "error", err)
+	return true
+}
+
+// lose notes that something is missing before the next text.
+func (l *log) lose(g *Gap) {
+	if g != nil && l.gap != nil {
+		g = &Gap{Reason: l.gap.Reason + "; " + g.Reason, Bytes: l.gap.Bytes + g.Bytes}
+	}
+	if g != nil {
+		l.gap = g
+	}
+}
+
+func (l *log) missing(err error) {
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		l.fail(Unreadable, err)
+	case !exists(filepath.Dir(l.path)):
+		l.fail(Missing, fmt.Errorf("the folder %s does not exist", filepath.Dir(l.path)))
+	default:
+		l.fail(Missing, fmt.Errorf("%s does not exist", l.path))
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (l *log) fail(state State, err error) { l.status.fail(state, err.Error(), l.Logger, l.Now()) }
