@@ -1,0 +1,54 @@
+# osm: make run, make test. The other targets are for those who work on it.
+.POSIX:
+
+GO = go
+ARGS =
+VERSION = 0.1.0
+
+.PHONY: run build test need bench leak deb doc fuzz clean
+
+# Shows osm at work: a private real Exim, traffic and an attack, live, until Ctrl-C. ARGS=--for=30s ends it by itself.
+run: build
+	@packaging/need exim4=exim4-daemon-heavy
+	bin/osm demo $(ARGS)
+
+build:
+	$(GO) build -o bin/osm ./cmd/osm
+
+# Installs what the tests need, checks the code and runs everything.
+test: need
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt's form: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test ./...
+
+need:
+	@packaging/need exim4=exim4-daemon-heavy eximstats=exim4-base swaks=swaks logrotate=logrotate sqlite3=sqlite3 openssl=openssl
+
+# Prints figures as ratios to what they are compared with. Never part of the tests.
+bench: need
+	$(GO) run ./cmd/bench
+
+# How much spam gets through before it is stopped, and how much wanted mail is stopped with it, in simulated worlds.
+leak:
+	$(GO) run ./cmd/leak $(ARGS)
+
+# Ten minutes for each parser of what strangers write.
+FUZZTIME = 10m
+fuzz:
+	@for target in $$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z]*' . | cut -d' ' -f2 | sort -u); do \
+		room=$$(dirname $$(grep -rl --include='*_test.go' "^func $$target(" . | head -1)); \
+		echo "$$room $$target"; \
+		$(GO) test $$room -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	done
+
+# The Debian package, in dist/.
+deb:
+	packaging/build $(VERSION)
+
+# Writes anew what is generated; go test compares it.
+doc:
+	$(GO) test ./config ./cmd/osm -run Generated -update
+
+clean:
+	rm -rf bin dist
