@@ -22,6 +22,9 @@ func (a *attr) mature(now window.Seconds) bool {
 	return a.trust >= matureTrust && window.Elapsed(a.born, now) >= matureAge
 }
 
+// founding tells whether a value was there from the start: there is nothing to compare it with.
+func (a *attr) founding(s *sender) bool { return window.Elapsed(s.first, a.born) < day/2 }
+
 // find looks a value up and makes room for it where it is new: the least trusted value, and among these the one longest
 // unused, is forgotten.
 func find(list []attr, hash uint64, now window.Seconds) (a *attr, isNew bool) {
@@ -47,19 +50,30 @@ func less(a, b *attr) bool {
 	return a.last < b.last
 }
 
-// share is how often something happens: a count of cases among all, where old ones fade as new ones come.
-type share struct{ cases, all float32 }
+// share is how often something happens: a count of cases among all, where old ones fade as new ones come. What happens
+// today is not a habit yet: it becomes part of the share when the day is over, and only if nothing was suspicious in it.
+type share struct{ cases, all, casesToday, today float32 }
 
 const shareMemory = 400
 
 func (s *share) add(is bool, n float32) {
 	if is {
-		s.cases += n
+		s.casesToday += n
 	}
-	if s.all += n; s.all > shareMemory {
-		s.all /= 2
-		s.cases /= 2
+	s.today += n
+}
+
+// close ends a day.
+func (s *share) close(calm bool) {
+	if calm {
+		s.cases += s.casesToday
+		s.all += s.today
+		if s.all > shareMemory {
+			s.cases *= shareMemory / s.all
+			s.all = shareMemory
+		}
 	}
+	s.casesToday, s.today = 0, 0
 }
 
 // of is the share with a prior: as if n cases had been seen before, mean of them positive.

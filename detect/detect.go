@@ -31,6 +31,7 @@ type Detector struct {
 	clock    window.Clock
 	began    window.Seconds // first message ever seen
 	senders  senders
+	accounts map[uint64]*account // by account or domain
 	known    *window.Known
 	likeness likeness
 	slots    slots
@@ -40,7 +41,7 @@ type Detector struct {
 // New makes a detector without any history.
 func New(cfg Config) *Detector {
 	d := &Detector{cfg: cfg, halfLife: time.Duration(cfg.HalfLife).Seconds(), senders: newSenders(cfg.Senders),
-		known: window.NewKnown(cfg.Known), likeness: newLikeness(),
+		known: window.NewKnown(cfg.Known), likeness: newLikeness(), accounts: map[uint64]*account{},
 		slots: make(slots, slotCells)}
 	for f := range weights {
 		d.most[f] = weights[f].most
@@ -66,8 +67,10 @@ func (d *Detector) Find(m *osm.Message) Assessment {
 	d.count(l)
 	d.slots.put(m.ID, l.strange)
 	score := d.score(l)
-	l.beforeCalm = score < float32(d.cfg.Suspect)/2
+	l.beforeCalm = score < calm
+	l.s.worst = max(l.s.worst, score)
 	switch {
+	case d.spared(l):
 	case score >= float32(d.cfg.Stop):
 		return d.assess(l, osm.Reject, score)
 	case score >= float32(d.cfg.Suspect):
@@ -121,4 +124,17 @@ func (d *Detector) tick(t time.Time) window.Seconds {
 		d.began = now
 	}
 	return now
+}
+
+// account is what is known of a customer of the server as a whole.
+type account struct {
+	first window.Seconds
+	stop  window.Decayed // one of its senders was stopped
+	by    uint64         // that sender
+}
+
+func (d *Detector) account(hash uint64, now window.Seconds) {
+	if hash != 0 && d.accounts[hash] == nil {
+		d.accounts[hash] = &account{first: now}
+	}
 }

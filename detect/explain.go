@@ -16,8 +16,8 @@ func (d *Detector) assess(l *look, action osm.Action, score float32) Assessment 
 		a.Reason, a.Detail = a.Findings[0].Fact, a.Findings[0].Value
 	}
 	a.Rule = rule(l)
-	if s := d.senders.find(l.account); s != nil {
-		s.stop = window.Decayed{Sum: 1, At: l.now}
+	if s := d.accounts[l.account]; s != nil {
+		s.stop, s.by = window.Decayed{Sum: 1, At: l.now}, l.s.hash
 	}
 	return a
 }

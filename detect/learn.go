@@ -9,21 +9,24 @@ import (
 func (d *Detector) learn(l *look) {
 	s, m, now := l.s, l.m, l.now
 	s.sent++
+	d.remember(l, m.Recipients)
 	if !l.beforeCalm {
-		d.remember(l, m.Recipients)
 		return
 	}
-	for _, a := range []*attr{l.network, l.client, l.helo, l.from, l.subject, l.country} {
+	for _, a := range []*attr{l.network, l.wide, l.provider, l.client, l.helo, l.from, l.subject, l.country} {
 		if a != nil && a.trust < 255 {
 			a.trust++
 		}
 	}
 	if l.network != nil {
-		s.newNetwork.add(!l.network.mature(now), 1)
-		s.newClient.add(!l.client.mature(now), 1)
+		if l.account != 0 && l.network.mature(now) {
+			d.known.Add(window.Pair(l.account+3, hashNetwork(m.Client)), now)
+		}
+		s.newNetwork.add(l.newNetwork && !l.network.founding(s), 1)
+		s.newClient.add(l.newClient && !l.client.founding(s), 1)
 	}
 	if l.helo != nil {
-		s.newHelo.add(!l.helo.mature(now), 1)
+		s.newHelo.add(l.newHelo && !l.helo.founding(s), 1)
 	}
 	if l.from != nil {
 		s.newFrom.add(!d.ownDomain(l), 1)
@@ -39,7 +42,6 @@ func (d *Detector) learn(l *look) {
 			d.known.Add(window.Pair(l.account+2, l.template), now)
 		}
 	}
-	d.remember(l, m.Recipients)
 }
 
 // remember makes recipients known.
@@ -66,6 +68,9 @@ func (d *Detector) learnOutside(m *osm.Message, now window.Seconds) {
 	}
 	from := hashText(m.Sender)
 	for _, r := range m.Recipients {
+		if m.Class == osm.Inbound {
+			d.account(hashText(domainOf(r)), now)
+		}
 		login := window.Pair(hashText(r), uint64(osm.KeyLogin))
 		d.known.Add(window.Pair(login, from), now)
 	}

@@ -17,7 +17,7 @@ type look struct {
 	slot    *evidence
 	account uint64
 
-	network, client, helo, from, subject, country *attr // nil where the message has none
+	network, wide, provider, client, helo, from, subject, country *attr // nil where the message has none
 
 	domain       uint64 // of the envelope sender
 	template     uint64
@@ -25,10 +25,14 @@ type look struct {
 	reply        bool
 	newNetwork   bool // this very message is the first with it
 	newFrom      bool
+	newClient    bool
+	newHelo      bool
+	again        bool    // its subject is new to the sender and was seen just before
 	fresh        float32 // recipients never mailed before, weighed
 	unknown      int     // of these, how many nobody here ever mailed
 	weights      [facts]float32
 	strange      bool
+	odd          bool    // it comes from a network or under a HELO name that is not a habit
 	confident    float32 // how much of the sender's past is known, 0 to 1
 	beforeCalm   bool    // nothing was suspicious before this message
 	charged, old bool
@@ -57,6 +61,32 @@ func hashNetwork(a netip.Addr) uint64 {
 	return hashAddr(a, 48)
 }
 
+// hashWide is the neighbourhood from which a provider gives out changing addresses.
+func hashWide(a netip.Addr) uint64 {
+	if a.Unmap().Is4() {
+		return hashAddr(a, 16)
+	}
+	return hashAddr(a, 32)
+}
+
+// hashProvider names the owner of the network: by its number, or else by the end of the client's verified reverse name. 0
+// when neither is known.
+func hashProvider(m *osm.Message) uint64 {
+	if m.ASN != 0 {
+		return window.Pair(uint64(m.ASN), 9)
+	}
+	name := strings.TrimSuffix(m.ClientHost, ".")
+	at := strings.LastIndexByte(name, '.')
+	if at <= 0 {
+		return 0
+	}
+	at = strings.LastIndexByte(name[:at], '.')
+	if len(name)-at-1 <= 6 && at > 0 { // co.uk and the like
+		at = strings.LastIndexByte(name[:at], '.')
+	}
+	return window.Pair(hashText(name[at+1:]), 9)
+}
+
 func hashClient(a netip.Addr) uint64 {
 	if a.Unmap().Is4() {
 		return hashAddr(a, 32)
@@ -64,18 +94,40 @@ func hashClient(a netip.Addr) uint64 {
 	return hashAddr(a, 64) // privacy addresses change within the /64
 }
 
-// hashHelo treats names that hold an address as one: they follow the network, which is weighed by itself.
-func hashHelo(s string) uint64 {
+// hashHelo treats names that hold an address as a few kinds: they follow the network, which is weighed by itself.
+func hashHelo(s string, client netip.Addr) uint64 {
+	if s == "" {
+		return 1
+	}
+	if s[0] == '[' {
+		return heloLiteral(s, client)
+	}
 	digits := 0
 	for i := range len(s) {
 		if s[i] >= '0' && s[i] <= '9' {
 			digits++
 		}
 	}
-	if s == "" || s[0] == '[' || digits >= 6 && digits*3 >= len(s) {
-		return 1
+	if digits >= 6 && digits*3 >= len(s) {
+		return 2
 	}
-	return hashText(s) | 2
+	return hashText(s) | 8
+}
+
+// heloLiteral tells apart what a device behind a router says (a private address), what one without says (its own), and
+// what neither says.
+func heloLiteral(s string, client netip.Addr) uint64 {
+	s = strings.TrimPrefix(strings.Trim(s, "[]"), "IPv6:")
+	a, err := netip.ParseAddr(s)
+	switch {
+	case err != nil:
+		return 3
+	case a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.Is6():
+		return 4
+	case a == client.Unmap():
+		return 5
+	}
+	return 6
 }
 
 // charge says whose message it is. What came from outside, bounces and what is forwarded is nobody's here.

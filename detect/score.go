@@ -34,6 +34,10 @@ func (d *Detector) see(l *look, m *osm.Message, now window.Seconds) {
 		l.template, l.words, l.reply = template(m.Subject)
 	}
 	l.domain = hashText(domainOf(m.Sender))
+	if l.account == 0 && kind == osm.KeyLogin {
+		l.account = hashText(domainOf(m.Login))
+	}
+	d.account(l.account, l.now)
 }
 
 // context weighs where a message comes from and under which name, against what its sender has used before.
@@ -45,11 +49,8 @@ func (d *Detector) context(l *look) {
 	}
 	d.guise(l)
 	d.novelty(l)
-	sum := float32(0)
-	for f := newNetwork; f <= newSubject; f++ {
-		sum += l.weights[f]
-	}
-	l.strange = sum >= 0.8
+	w := &l.weights
+	l.strange = l.odd || w[newAddress]+w[foreignSender] > 0.5 || w[newSubject] > 1
 }
 
 // surprise is how much a new value says, when it is new in this share of the sender's messages: in natural logarithms, as a
@@ -65,10 +66,15 @@ func (d *Detector) place(l *look) {
 	} else {
 		l.network, l.newNetwork = find(s.networks[:], hashNetwork(m.Client), l.now)
 	}
-	l.client, _ = find(s.clients[:], hashClient(m.Client), l.now)
+	l.wide, _ = find(s.wides[:], hashWide(m.Client), l.now)
+	if p := hashProvider(m); p != 0 {
+		l.provider, _ = find(s.wides[:], p, l.now)
+	}
+	l.client, l.newClient = find(s.clients[:], hashClient(m.Client), l.now)
 	if m.Helo != "" {
-		l.helo, _ = find(s.helos[:], hashHelo(m.Helo), l.now)
-		if !l.helo.mature(l.now) {
+		l.helo, l.newHelo = find(s.helos[:], hashHelo(m.Helo, m.Client), l.now)
+		if !l.helo.mature(l.now) && !l.helo.founding(s) {
+			l.odd = true
 			w[newHelo] = l.confident * surprise(s.newHelo.of(0.04, 15), d.most[newHelo])
 		}
 	}
@@ -76,14 +82,16 @@ func (d *Detector) place(l *look) {
 		l.country, _ = find(s.places[:], hashText(m.Country), l.now)
 	}
 	switch {
+	case l.network.founding(s):
 	case !l.network.mature(l.now):
-		w[newNetwork] = l.confident * surprise(s.newNetwork.of(0.03, 15), d.most[newNetwork])
+		l.odd = true
+		w[newNetwork] = d.elsewhere(l) * l.confident * surprise(s.newNetwork.of(0.03, 15), d.most[newNetwork])
 		if l.country != nil && !l.country.mature(l.now) {
 			w[newCountry] = l.confident * d.most[newCountry]
 		}
 		fails := s.fails.Value(l.now, day)
 		w[failedLogins] = l.confident * min(fails/6, 1) * d.most[failedLogins]
-	case !l.client.mature(l.now):
+	case !l.client.mature(l.now) && !l.client.founding(s):
 		w[newAddress] = l.confident * surprise(s.newClient.of(0.05, 15), d.most[newAddress])
 	}
 }
@@ -92,13 +100,13 @@ func (d *Detector) guise(l *look) {
 	s, m, w := l.s, l.m, &l.weights
 	if m.Sender != "" {
 		l.from, l.newFrom = find(s.froms[:], hashText(m.Sender), l.now)
-		if !l.from.mature(l.now) && !d.ownDomain(l) {
+		if !l.from.mature(l.now) && !l.from.founding(s) && !d.ownDomain(l) {
 			w[foreignSender] = max(l.confident, 0.5) * surprise(s.newFrom.of(0.05, 10), d.most[foreignSender])
 		}
 	}
 	if l.words > 0 && !l.reply {
 		l.subject, _ = find(s.subjects[:], l.template, l.now)
-		if !l.subject.mature(l.now) {
+		if !l.subject.mature(l.now) && !l.subject.founding(s) {
 			w[newSubject] = l.confident * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
 		}
 	}
@@ -117,9 +125,7 @@ func (d *Detector) ownDomain(l *look) bool {
 
 func (d *Detector) novelty(l *look) {
 	s, m, w := l.s, l.m, &l.weights
-	age := window.Elapsed(s.first, l.now)
-	watched := min(float32(window.Elapsed(d.began, s.first))/(7*day), 1) // how sure it is that it was not there before
-	young := watched * window.Fade(age, 3*day) * 60 / (60 + s.sent)
+	young := d.young(s.first, l.now) * 60 / (60 + s.sent)
 	switch m.Class {
 	case osm.Local, osm.System:
 		if s.key.Kind == osm.KeyScript {
@@ -127,13 +133,61 @@ func (d *Detector) novelty(l *look) {
 				w[uploadFolder] = max(young, 1-min(s.sent/50, 1)) * d.most[uploadFolder]
 			}
 			w[newScript] = young * d.continuity(l) * d.most[newScript]
+			w[newAccount] = min(young, d.young(d.firstSeen(l), l.now)) * d.most[newAccount]
 		}
-	case osm.Login, osm.Localhost, osm.Relay:
+	case osm.Login:
+		w[newAccount] = min(young, max(d.young(d.firstSeen(l), l.now), d.elsewhere(l)-0.4)) * d.most[newAccount]
+	case osm.Localhost, osm.Relay:
 		w[newAccount] = young * d.most[newAccount]
 	}
-	if a := d.senders.find(l.account); a != nil && a != s {
+	if a := d.accounts[l.account]; a != nil && a.by != s.hash {
 		w[neighbour] = min(a.stop.Value(l.now, 3*day), 1) * max(young, w[foreignSender]/3) * d.most[neighbour]
 	}
+}
+
+// young is how new something first seen then is, 1 to 0. What is first seen when this server has only just begun to be
+// watched may have been there for long.
+func (d *Detector) young(first, now window.Seconds) float32 {
+	watched := min(max(float32(window.Elapsed(d.began, first))-6*day, 0)/(4*day), 1)
+	return watched * window.Fade(window.Elapsed(first, now), 5*day)
+}
+
+// firstSeen is when the account or its domain was first seen.
+func (d *Detector) firstSeen(l *look) window.Seconds {
+	first := l.now
+	if a := d.accounts[l.account]; a != nil {
+		first = min(first, a.first)
+	}
+	if a := d.accounts[l.domain]; a != nil {
+		first = min(first, a.first)
+	}
+	return first
+}
+
+// elsewhere is 1 when a new login is used from a network that nobody of its account has used, less otherwise.
+func (d *Detector) elsewhere(l *look) float32 {
+	part := float32(1)
+	if l.helo != nil && l.helo.hash >= 8 && l.helo.mature(l.now) {
+		part = 0.65 // the same device, it seems
+	}
+	if l.wide != nil && l.wide.mature(l.now) || l.provider != nil && l.provider.mature(l.now) {
+		return 0.4 * part
+	}
+	if l.account != 0 && l.m.Client.IsValid() && d.known.Has(window.Pair(l.account+3, hashNetwork(l.m.Client))) {
+		return 0.4 * part
+	}
+	return part
+}
+
+// spared tells of a message that comes as the sender's always do, to those he has always written to: his own, whoever
+// else uses his account meanwhile.
+func (d *Detector) spared(l *look) bool {
+	if n := float32(len(l.m.Recipients)); n == 0 || l.fresh > 0.1*(n-5) && l.fresh > 0 {
+		return false
+	}
+	w := &l.weights
+	odd := w[newNetwork] + w[newAddress] + w[newCountry] + w[newHelo] + w[foreignSender] + w[uploadFolder]
+	return odd < 0.3 || odd < 1.6 && !l.again
 }
 
 // continuity is how much of a new script is new to its account: little when it goes on with the account's senders and subjects.
@@ -157,7 +211,7 @@ func (d *Detector) count(l *look) {
 	e.fade(l.now, d.halfLife)
 	e.messages++
 	if l.newNetwork && l.confident > 0.3 {
-		e.networks++
+		e.networks += d.elsewhere(l)
 	}
 	if l.newFrom {
 		e.froms++
@@ -166,6 +220,7 @@ func (d *Detector) count(l *look) {
 		e.newSubject++
 		if l.subject.born != l.now && e.recent == l.subject.hash || l.subject.last > l.subject.born {
 			e.repeats++
+			l.again = true
 		}
 		e.recent = l.subject.hash
 	}
@@ -192,6 +247,7 @@ func (d *Detector) recipients(l *look, list []string) {
 		}
 	}
 	l.slot.fresh += l.fresh
+	l.s.strangers += l.fresh
 	l.slot.recipients += float32(len(list))
 }
 
@@ -212,11 +268,15 @@ func (d *Detector) score(l *look) float32 {
 		sums[weights[f].group] += l.weights[f]
 	}
 	limit := groupLimits[bulk] + d.rigid(l)
+	if l.m.Class == osm.List {
+		limit = 5
+	}
 	total := min(sums[bulk], limit)
-	for g := place; g < credit; g++ {
+	sums[place] -= min(l.weights[knownRecipients], 0.7*sums[place])
+	for g := burst; g < credit; g++ {
 		total += min(sums[g], groupLimits[g])
 	}
-	return total - min(sums[credit], groupLimits[credit])
+	return total
 }
 
 // rigid is by how much the limit of bulk is raised for a sender who, in many messages, has never written to strangers.
@@ -231,28 +291,41 @@ func (d *Detector) rigid(l *look) float32 {
 
 func (d *Detector) weighBulk(l *look) {
 	s, e, w := l.s, l.slot, &l.weights
-	mean, strength := float32(0.25), float32(12)
+	mean, strength, repeatMean := float32(0.25), float32(12), float32(0.2)
 	if l.m.Class != osm.Login {
-		mean, strength = 0.5, 4
+		mean, strength, repeatMean = 0.5, 4, 0.7
 	}
 	h := min(max(s.newRecipient.of(mean, strength), 0.03), 0.97)
+	if guised := min((w[newSubject]+w[foreignSender])/3, 1); guised > 0.3 { // the habit is that of his usual mail
+		h = min(h, 1-0.7*guised)
+		repeatMean = -1
+	}
 	sd := float32(math.Sqrt(float64(h * (1 - h) / (s.newRecipient.all/4 + 4))))
 	allowed := min(h+sd, 1)
 	extra := e.fresh - allowed*e.recipients
 	if extra > 0 {
-		unit := max(float32(math.Log(float64(0.97/h))), 0.05)
-		w[newRecipients] = saturate(extra*unit*0.5/6) * d.most[newRecipients]
+		unit := 0.35 + 0.5*float32(math.Log(float64(0.97/h)))
+		w[newRecipients] = saturate(extra*unit/6) * d.most[newRecipients]
 	}
 	if e.repeats > 0.5 {
-		p := s.repeats.of(0.2, 8)
+		p := float32(0.3)
+		if repeatMean > 0 {
+			p = s.repeats.of(repeatMean, 8)
+		}
 		unit := max(float32(math.Log(float64(0.9/p))), 0)
 		w[sameSubject] = saturate(e.repeats*unit*0.2) * d.most[sameSubject] * min(1, e.fresh/(e.recipients*0.5+1))
 	}
 	strangers := min(1, e.fresh/(e.recipients+0.1)*1.5) // the known may get as much as they like
 	_, hour := window.HourOf(l.now)
-	usual := max(s.week.Usual(hour), s.week.Top(), 5)
-	if over := (s.inHr - float32(s.week.Hours())*0) / (2*usual + 6); over > 1 {
+	usual := max(s.week.Usual(hour), s.week.Top(), 3)
+	if over := s.inHr / (2*usual + 4); over > 1 {
 		w[rate] = min(float32(math.Log2(float64(over)))/3, 1) * d.most[rate] * strangers
+	}
+	if over := e.fresh / (2*window.FromLevel(s.topDay) + 4); over > 1 {
+		w[volume] = min(float32(math.Log2(float64(over)))/3, 1) * d.most[volume]
+	}
+	if over := e.fresh / 250; over > 1 && l.odd {
+		w[flood] = min(float32(math.Log2(float64(over)))/2, 1) * d.most[flood]
 	}
 	if s.week.Hours() < 6 {
 		if q := s.quick.Value(l.now, 600); q > 6 {
@@ -261,7 +334,7 @@ func (d *Detector) weighBulk(l *look) {
 	}
 	if n := len(l.m.Recipients); n >= 6 && l.fresh > 3 {
 		p := s.larger(n)
-		w[manyRecipients] = min(max(float32(math.Log(float64(0.2/p)))/4, 0), 1) * d.most[manyRecipients] * l.fresh / float32(n)
+		w[manyRecipients] = min(max(float32(math.Log(float64(0.2/p)))/5, 0), 1) * d.most[manyRecipients] * max(l.confident, 0.4*d.young(s.first, l.now)) * l.fresh / float32(n)
 	}
 }
 
@@ -276,13 +349,13 @@ func (d *Detector) weighRest(l *look) {
 		w[manySenders] = min((e.froms-2)/4, 1) * (1 - min(p*1.5, 1)) * d.most[manySenders]
 	}
 	if e.answers > 0 {
-		p := min(s.refused.of(0.02, 60), 0.5)
-		llr := e.unknown*float32(math.Log(float64(max(0.2/p, 1)))) - (e.answers-e.unknown)*0.15
+		p := min(max(s.refused.of(0.02, 60), 0.05), 0.5)
+		llr := e.unknown*float32(math.Log(float64(max(0.25/p, 1)))) - (e.answers-e.unknown)*0.22
 		if llr > 0 {
 			w[refused] = min(llr*0.5/8, 1) * d.most[refused]
 		}
 		if e.spam > 0 {
-			w[refusedAsSpam] = saturate((e.spam*1.5-e.answers*0.03)/4) * d.most[refusedAsSpam]
+			w[refusedAsSpam] = saturate((e.spam-0.7-e.answers*0.02)/3) * d.most[refusedAsSpam]
 		}
 		if e.answers > 15 && e.unknown < 0.05*e.answers && e.spam < 0.01*e.answers {
 			w[cleanAnswers] = min(e.answers/60, 1) * d.most[cleanAnswers]
@@ -291,7 +364,8 @@ func (d *Detector) weighRest(l *look) {
 	if known := e.recipients - e.fresh; known > 0 {
 		w[knownRecipients] = min(known/6, 1) * d.most[knownRecipients] * max(0, 1-1.5*e.repeats/(e.messages+0.1))
 	}
-	if l.unknown > 0 && l.words > 1 && !l.reply && l.subject != nil && !l.subject.mature(l.now) {
+	if l.unknown > 0 && l.words > 1 && !l.reply && l.m.Class == osm.Login && l.subject != nil && !l.subject.mature(l.now) &&
+		s.sent > 10 && s.newRecipient.of(0.25, 12) < 0.5 {
 		others, odd := d.likeness.join(window.Pair(l.template, 1), s.hash, l.strange, l.now)
 		w[herdSubject] = min(max(float32(odd)+0.4*float32(others-odd)-1, 0)/3, 1) * d.most[herdSubject]
 	}

@@ -17,6 +17,7 @@ type sender struct {
 	sent    float32 // accepted messages
 
 	networks [8]attr
+	wides    [6]attr
 	clients  [8]attr
 	helos    [6]attr
 	froms    [8]attr
@@ -25,13 +26,17 @@ type sender struct {
 
 	newRecipient, newNetwork, newClient, newHelo, newFrom, newSubject, repeats, refused share
 
-	sizes [8]uint16 // messages by number of recipients: 1, 2-3, 4-7, ...
-	week  window.Week
-	hour  window.Seconds // number of the hour that is being counted
-	inHr  float32        // recipients in it
-	quick window.Decayed // recipients within minutes
-	fails window.Decayed // failed logins
-	stop  window.Decayed // how sure it was lately that somebody else sends here
+	sizes     [8]uint16 // messages by number of recipients: 1, 2-3, 4-7, ...
+	week      window.Week
+	hour      window.Seconds // number of the hour that is being counted
+	inHr      float32        // recipients in it
+	day       window.Seconds // number of the day that is being counted
+	worst     float32        // highest score of that day
+	strangers float32        // recipients never mailed before on that day
+	topDay    uint8          // level of these that few days exceed, see window.Level
+	quick     window.Decayed // recipients within minutes
+	fails     window.Decayed // failed logins
+	stop      window.Decayed // how sure it was lately that somebody else sends here
 
 	familiar, strange evidence
 	dirty             bool
@@ -68,6 +73,16 @@ func (e *evidence) fade(now window.Seconds, halfLife float64) {
 
 // tick closes the hours that are over. Only hours before now count as usual.
 func (s *sender) tick(now window.Seconds) {
+	if today := now / day; today != s.day {
+		for _, h := range []*share{&s.newRecipient, &s.newNetwork, &s.newClient, &s.newHelo, &s.newFrom, &s.newSubject, &s.repeats,
+			&s.refused} {
+			h.close(s.worst < calm)
+		}
+		if s.worst < calm && s.day != 0 {
+			s.topDay = window.Step(s.topDay, window.ToLevel(s.strangers), 0.7, 0.05)
+		}
+		s.day, s.worst, s.strangers = today, 0, 0
+	}
 	_, hour := window.HourOf(now)
 	if hour == s.hour {
 		return
@@ -78,6 +93,9 @@ func (s *sender) tick(now window.Seconds) {
 	}
 	s.hour, s.inHr = hour, 0
 }
+
+// calm is the score up to which a day's mail may become a habit.
+const calm = 7
 
 // larger is the share of earlier messages with at least as many recipients, with a prior of 20 messages as people write.
 func (s *sender) larger(recipients int) float32 {

@@ -7,8 +7,10 @@ const (
 	newRecipients fact = iota
 	sameSubject
 	rate
+	volume
 	pace
 	manyRecipients
+	flood
 	newNetwork
 	newAddress
 	newCountry
@@ -39,6 +41,7 @@ type group uint8
 
 const (
 	bulk    group = iota // much mail to strangers: what a mail merge does too
+	burst                // one message to many, which is a newsletter's way but seldom a person's
 	place                // from elsewhere: what a traveller or a new device does too
 	guise                // under another name or subject: what an agency does too
 	novelty              // something that was not there before: what a new site does too
@@ -49,7 +52,7 @@ const (
 )
 
 // groupLimits is the most that a group adds to a score.
-var groupLimits = [groups]float32{bulk: 7.5, place: 8, guise: 6, novelty: 6, answers: 10, herd: 6, credit: 4}
+var groupLimits = [groups]float32{bulk: 6, burst: 3, place: 8, guise: 6, novelty: 6, answers: 10, herd: 6, credit: 4}
 
 // weight is a row of the table of weights.
 type weight struct {
@@ -70,12 +73,18 @@ var weights = [facts]weight{
 	rate: {"rate", bulk, 3,
 		"recipients this hour against the usual of this hour of the week and the busiest usual hour",
 		"a stolen sender is used at once; compared with his own past only, because 500 an hour is normal for some and 30 is not for others"},
+	volume: {"volume", bulk, 3,
+		"new recipients of the last two days against those of the busiest usual day",
+		"whoever sends slowly enough to hide from the hour is seen by the day"},
 	pace: {"pace", bulk, 2,
 		"recipients within minutes, by a sender who has no past to compare with",
 		"a new sender who starts at full speed is seldom a person"},
-	manyRecipients: {"many-recipients", bulk, 3,
+	manyRecipients: {"many-recipients", burst, 3,
 		"recipients in one message against the sizes of earlier messages",
 		"blind copies to dozens are an old trick to be under message limits"},
+	flood: {"flood", burst, 3,
+		"many hundreds of new recipients within two days, from a network or under a HELO name that is not a habit",
+		"even a good list that size is not mailed from somewhere new"},
 	newNetwork: {"new-network", place, 4,
 		"a client network (IPv4 /24, IPv6 /48) that this login has not used on an earlier day, weighed by how often he changes",
 		"whoever stole a password sends from elsewhere"},
@@ -136,7 +145,7 @@ var weights = [facts]weight{
 	knownRecipients: {"known-recipients", credit, 3,
 		"mail of the last two days to recipients mailed before, not all of one subject",
 		"a thief does not know whom the sender writes to, a traveller does"},
-	cleanAnswers: {"clean-answers", credit, 2,
+	cleanAnswers: {"clean-answers", credit, 0,
 		"many recipients accepted, hardly any refused",
 		"good lists are delivered"},
 }

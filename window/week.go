@@ -17,14 +17,16 @@ const (
 	stepDown   = 0.25
 )
 
-func toLevel(v float32) uint8 {
+// ToLevel is the place of a value on a logarithmic scale of 256 steps, eight for each doubling.
+func ToLevel(v float32) uint8 {
 	if v <= 0 {
 		return 0
 	}
 	return uint8(min(math.Round(math.Log2(float64(v)+1)*levelSteps), 255))
 }
 
-func fromLevel(l uint8) float32 { return float32(math.Exp2(float64(l)/levelSteps) - 1) }
+// FromLevel is the value at a place of the scale, within 9 % of what it was made from.
+func FromLevel(l uint8) float32 { return float32(math.Exp2(float64(l)/levelSteps) - 1) }
 
 // HourOf tells the hour of the week, 0 to 167, and the number of the hour since the epoch. Weeks are counted in UTC: a change
 // to daylight saving time moves a habit by one hour, and Usual looks at the hours beside.
@@ -36,9 +38,9 @@ func HourOf(t Seconds) (ofWeek int, number Seconds) {
 // Learn notes that the whole hour with this number had the sum v.
 func (w *Week) Learn(hour Seconds, v float32) {
 	cell := &w.level[(hour+72)%168]
-	*cell = step(*cell, toLevel(v), stepUp, stepDown)
+	*cell = Step(*cell, ToLevel(v), stepUp, stepDown)
 	if v > 0 {
-		w.top = step(w.top, toLevel(v), 0.5, 0.02)
+		w.top = Step(w.top, ToLevel(v), 0.5, 0.02)
 		if w.seen < 255 {
 			w.seen++
 		}
@@ -53,12 +55,13 @@ func (w *Week) Quiet(first, last Seconds) {
 	}
 	for h := first; h < last; h++ {
 		if cell := &w.level[(h+72)%168]; *cell > 0 {
-			*cell = step(*cell, 0, stepUp, stepDown)
+			*cell = Step(*cell, 0, stepUp, stepDown)
 		}
 	}
 }
 
-func step(old, target uint8, up, down float64) uint8 {
+// Step moves a level towards another by a part of the distance, up or down: with unequal parts it follows a quantile.
+func Step(old, target uint8, up, down float64) uint8 {
 	diff := float64(target) - float64(old)
 	if diff >= 0 {
 		return uint8(float64(old) + math.Ceil(diff*up))
@@ -69,11 +72,11 @@ func step(old, target uint8, up, down float64) uint8 {
 // Usual is the level to expect in this hour of the week: the highest of the hour and those beside it.
 func (w *Week) Usual(hour Seconds) float32 {
 	h := (hour + 72) % 168
-	return fromLevel(max(w.level[h], w.level[(h+1)%168], w.level[(h+167)%168]))
+	return FromLevel(max(w.level[h], w.level[(h+1)%168], w.level[(h+167)%168]))
 }
 
 // Top is the level that only few busy hours exceed.
-func (w *Week) Top() float32 { return fromLevel(w.top) }
+func (w *Week) Top() float32 { return FromLevel(w.top) }
 
 // Hours tells how many busy hours it has learned from, up to 255.
 func (w *Week) Hours() int { return int(w.seen) }
