@@ -31,7 +31,7 @@ func (b *builder) addNewsletter(a *account, d dice) {
 func (b *builder) addMailing(a *account, d dice) { b.weekly(d, b.newsletter(a, d, false)) }
 
 func (b *builder) weekly(d dice, n *newsletter) {
-	first := time.Duration(d.IntN(7))*24*time.Hour + clock(d, hourCounts, -3)
+	first := time.Duration(d.IntN(7))*24*time.Hour + clock(d, hourCounts, -2)
 	issue := 1 + d.IntN(300)
 	for at := first; at < b.span; at += 7*24*time.Hour + d.between(-2*time.Hour, 2*time.Hour) {
 		b.issue(n, d, at, b.words.fill(d, n.subject, issue))

@@ -165,7 +165,7 @@ func (b *builder) firstNewsletter(a *account, d dice) {
 	}
 	n.dead = d.uniform(span{0, 0.08})
 	for at := b.begun(d); at < b.span; at += 7 * 24 * time.Hour {
-		at = time.Duration(int(at/(24*time.Hour)))*24*time.Hour + clock(d, hourCounts, -3)
+		at = time.Duration(int(at/(24*time.Hour)))*24*time.Hour + clock(d, hourCounts, -2)
 		b.issue(n, d, at, b.words.fill(d, n.subject, 1))
 		if n.renew(b, d); d.chance(0.6) {
 			break
@@ -217,7 +217,7 @@ func (b *builder) addAgency(a *account, d dice) {
 	rate, reuse, pool := d.log(span{2, 40}), d.uniform(span{0.2, 0.8}), []string{}
 	for day := int(begin / (24 * time.Hour)); day < b.cfg.Days; day++ {
 		for range d.poisson(rate * weekdayCounts[b.weekday(day)] / weekdayCounts[0]) {
-			at := time.Duration(day)*24*time.Hour + clock(d, hourCounts, -3)
+			at := time.Duration(day)*24*time.Hour + clock(d, hourCounts, -2)
 			to := b.words.stranger(d, b.others, 0.4)
 			if len(pool) > 0 && d.chance(reuse) {
 				to = pick(d, pool)

@@ -65,7 +65,7 @@ func (b *builder) person(a *account, d dice) *person {
 		name = strings.ToLower(name)
 	}
 	p := &person{src: b.login("person", a, name), account: a, address: name, rate: d.lognormal(b.ranges.personRate, b.ranges.personTail),
-		shift: d.NormFloat64() - 3, newRate: d.log(b.ranges.newRate)}
+		shift: d.NormFloat64() - 1, newRate: d.log(b.ranges.newRate)}
 	p.devices = []*device{b.desktop(d, a.office, a.ip, []float64{0, 0.02, 0.15}[d.IntN(3)])}
 	if d.chance(0.6) {
 		p.devices = append(p.devices, b.phone(d))

@@ -114,13 +114,13 @@ func (w *World) WriteLog(log, truth io.Writer) error {
 
 // event writes what Exim writes about one event.
 func (r *renderer) event(ev *Event) {
-	r.flush(ev.Time.Add(-lookBack))
 	for r.on.queueRuns && !r.next.After(ev.Time) {
 		pid := uint64(r.next.Unix()) % 4_000_000
 		r.add(r.next, pid, fmt.Sprintf("Start queue run: pid=%d", pid))
 		r.add(r.next.Add(200*time.Millisecond), pid, fmt.Sprintf("End queue run: pid=%d", pid))
 		r.next = r.next.Add(30 * time.Minute)
 	}
+	r.flush(ev.Time.Add(-lookBack))
 	m := ev.Message
 	switch ev.Kind {
 	case Arrival:
