@@ -48,7 +48,7 @@ type Entry struct {
 	Remark     bool // text in no form of Exim's own, as ACLs write it with logwrite
 	Millis     bool // Time has a fraction in the log
 	LoggedPID  bool // PID is Exim's own +pid; otherwise it is syslog's
-	Forged     Sign // a sign that Exim did not write this line (EXIM.md section 5); NoSign otherwise
+	Forged     Sign // a sign that Exim did not write this line: see Forgery
 	Piece      int  // number of this piece of a record that syslog cut, from 1; 0 for a whole one
 	Pieces     int  // how many pieces there are
 
@@ -93,6 +93,8 @@ type Entry struct {
 	Phase     string // what a rejection refused: "RCPT", "MAIL", "DATA", "connection", ...
 	Dir       string // cwd= of a submission
 	Args      string // arguments of a submission
+
+	foreignPID, foreignTime bool // the id of an arrival does not fit its line: see forged.go
 }
 
 // Sign is why a line is held to be forged. Its names are for reports.

@@ -82,7 +82,7 @@ func ofMessage(s string, i int, e *Entry) {
 			e.Text = s[i:]
 			if e.Kind == Arrival || e.Kind == Fakereject {
 				arrival(s, i, e)
-				e.Forged = foreign(e)
+				e.compare()
 				return
 			}
 			delivery(s, i, e)

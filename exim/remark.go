@@ -9,19 +9,22 @@ type phrase struct {
 	read func(s string, i int, e *Entry) // reads what follows the text; nil when nothing is of use
 }
 
-// phrases are Exim's remarks that tell more than a notice, by their first words, grouped by their first byte. Which line
-// comes often stands first in its group.
+// phrases are Exim's own remarks by their first words, in groups with the same first byte.
 var phrases = [...]phrase{
-	{"[", TLS, certificateError}, // "[ip] SSL verify error: ..."; anything else in brackets is a notice
+	{"\"", Notice, rewriting},
+	{"...", Notice, nil}, // more arguments of a submission
 	{"A TLS", TLS, nil},
 	{"Cancelled by ", Removed, nil},
 	{"Connection from ", Connection, refusedConnection},
 	{"DANE ", TLS, nil},
+	{"DKIM: ", Notice, nil},
 	{"Daemon ", Daemon, nil},
+	{"Delivery status for ", Notice, nil},
 	{"End ", Daemon, queueRun},
 	{"Error while reading message with no usable sender address", Rejection, rejectionInside},
 	{"Exim ", Daemon, nil},
 	{"F=", Notice, ofClient},
+	{"Failed to ", Notice, nil},
 	{"Frozen", Frozen, nil},
 	{"H=", Notice, ofClient},
 	{"Message is frozen", Frozen, nil},
@@ -33,24 +36,39 @@ var phrases = [...]phrase{
 	{"SMTP protocol violation", Connection, peerAfterQuote},
 	{"SMTP ", Connection, peerAfterFrom},
 	{"SSL ", TLS, nil},
+	{"Spool ", Notice, nil},
 	{"Start ", Daemon, queueRun},
 	{"TLS ", TLS, peerAfterFrom},
 	{"U=", Notice, ofClient},
 	{"Unfrozen ", Thawed, nil},
+	{"VRFY failed for ", Notice, nil},
 	{"Warning: No server certificate", TLS, nil},
+	{"[", TLS, certificateError},
 	{"cancelled by ", Removed, nil},
 	{"cwd=", Submission, submission},
 	{"daemon", Daemon, nil},
 	{"exim ", Daemon, nil},
+	{"failed to ", Notice, nil},
 	{"frozen by ", Frozen, nil},
+	{"ignoring AUTH=", Notice, nil},
 	{"listening ", Daemon, nil},
 	{"local_scan() function ", Rejection, nil},
+	{"moved from ", Notice, nil},
 	{"no MAIL in ", Connection, peerAfterFrom},
+	{"no host name found for IP ", Notice, nil},
+	{"no immediate delivery: ", Notice, nil},
+	{"no recipients found in headers", Notice, nil},
+	{"original recipients ignored", Notice, nil},
 	{"pid ", Daemon, nil},
+	{"re-exec of exim ", Notice, nil},
+	{"recipient <", Notice, nil},
 	{"refused connection from ", Rejection, refusedConnection},
 	{"rejected ", Rejection, rejection},
 	{"removed by ", Removed, nil},
+	{"retry time not reached", Notice, nil},
+	{"sender address changed ", Notice, nil},
 	{"socket bind() ", Daemon, nil},
+	{"spool directory space check failed", Notice, nil},
 	{"temporarily rejected ", Rejection, rejection},
 	{"timed out while reading ", Connection, peerAfterFrom},
 	{"unexpected disconnection ", Connection, peerAfterFrom},
@@ -93,6 +111,12 @@ func remark(s string, i int, e *Entry) {
 	if e.ID != "" {
 		remoteHost(s, i, e)
 	}
+}
+
+// rewriting reads `"x@far" from env-to rewritten as "hold@here" by rule 1` (+address_rewrite). Any other line that begins
+// with a quote is a remark.
+func rewriting(s string, i int, e *Entry) {
+	e.Remark = !strings.Contains(s[i:], " rewritten as ")
 }
 
 // looksLikeFlag tells whether s begins like one of Exim's flags that this version of the grammar does not know, or with
