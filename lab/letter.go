@@ -9,8 +9,7 @@ import (
 
 // Letter is one message that somebody sends through the lab, with the truth about it.
 type Letter struct {
-	Scene string // what it is part of: person, shop, newsletter, stolen-login, ...
-	Spam  bool
+	Scene Scene
 
 	Script     *Submission // a local submission, whose Input is made of Text; nil goes by SMTP
 	Caller     Caller

@@ -5,7 +5,57 @@ import (
 	"mime"
 	"net/netip"
 	"strings"
+
+	"osm"
 )
+
+// Scene is what a letter is part of: the truth about it.
+type Scene string
+
+// The scenes of a town's life. The last two are spam.
+const (
+	Person     Scene = "person"
+	Shop       Scene = "shop"
+	Newsletter Scene = "newsletter"
+	Form       Scene = "form"
+	Incoming   Scene = "inbound"
+	Forwarded  Scene = "forward"
+	Cron       Scene = "cron"
+	Monitor    Scene = "localhost"
+	Stolen     Scene = "stolen login"
+	Hacked     Scene = "hacked script"
+)
+
+// SpamScenes are those that are spam, in the order in which they begin.
+func SpamScenes() []Scene { return []Scene{Stolen, Hacked} }
+
+// Spam tells whether a scene is spam.
+func (s Scene) Spam() bool { return s == Stolen || s == Hacked }
+
+// Story tells what happens in a scene of spam, "" for the others.
+func (s Scene) Story() string {
+	switch s {
+	case Stolen:
+		return "the password of " + StolenLogin + " has been stolen: spam from ever new addresses"
+	case Hacked:
+		return "a script was planted in " + HackedFolder + ": spam with ever new senders"
+	}
+	return ""
+}
+
+// SpamSceneOf tells which scene of spam a message belongs to, "" for any other message.
+func SpamSceneOf(m *osm.Message) Scene {
+	switch {
+	case m.Login == StolenLogin && abroad.Contains(m.Client):
+		return Stolen
+	case m.Script.Path == HackedFolder:
+		return Hacked
+	}
+	return ""
+}
+
+// abroad is where thieves come from: RFC 2544's addresses for benchmarks.
+var abroad = netip.MustParsePrefix("198.18.0.0/15")
 
 // outsider is another mail server.
 var outsider = netip.AddrFrom4([4]byte{192, 0, 2, 25})
@@ -32,7 +82,7 @@ func (t *Town) personal() *Letter {
 	}
 	subject := pick(t, []string{"Lunch on Thursday?", "Re: the contract", "Minutes of the meeting", "Fwd: photos", "Re: Re: offer",
 		"Holiday dates", "Café at four?", "Your question", "Invoice 2026-118", "Draft, second version"})
-	return &Letter{Scene: "person", Caller: p.caller(), Sender: p.account.Address, Recipients: to,
+	return &Letter{Scene: Person, Caller: p.caller(), Sender: p.account.Address, Recipients: to,
 		Text: compose(p.account.Address, to, subject, "See you soon.")}
 }
 
@@ -44,7 +94,7 @@ func (p *person) caller() Caller {
 func (t *Town) order() *Letter {
 	t.orders++
 	to := []string{t.stranger()}
-	return &Letter{Scene: "shop", Script: &Submission{User: "shop", Dir: "/home/shop/public_html"},
+	return &Letter{Scene: Shop, Script: &Submission{User: "shop", Dir: "/home/shop/public_html"},
 		Sender: "orders@" + shopDomain, Recipients: to,
 		Text: compose("orders@"+shopDomain, to, fmt.Sprintf("Your order %d", 10240+t.orders), "Thank you for your order.")}
 }
@@ -53,7 +103,7 @@ func (t *Town) order() *Letter {
 func (t *Town) newsletter() *Letter {
 	start := t.dice.IntN(len(t.list) - 12)
 	to := t.list[start : start+6+t.dice.IntN(6)]
-	return &Letter{Scene: "newsletter", Caller: Caller{From: netip.AddrFrom4([4]byte{203, 0, 113, 200}), Helo: "mailer." + gardenDomain,
+	return &Letter{Scene: Newsletter, Caller: Caller{From: netip.AddrFrom4([4]byte{203, 0, 113, 200}), Helo: "mailer." + gardenDomain,
 		Login: newsLogin, Password: "secret-news"}, Sender: newsLogin, Recipients: to,
 		Text: compose(newsLogin, []string{"readers@" + gardenDomain}, "Garden news: bulbs for spring", "This week in the garden.")}
 }
@@ -61,7 +111,7 @@ func (t *Town) newsletter() *Letter {
 // contactForm tells the site's owner what a visitor wrote.
 func (t *Town) contactForm() *Letter {
 	to := []string{"office@" + floristDomain}
-	return &Letter{Scene: "form", Script: &Submission{User: "florist", Dir: "/home/florist/public_html/contact"},
+	return &Letter{Scene: Form, Script: &Submission{User: "florist", Dir: "/home/florist/public_html/contact"},
 		Sender: "form@" + floristDomain, Recipients: to,
 		Text: compose(t.stranger(), to, "Message from your web site", "Do you deliver on Sundays?")}
 }
@@ -70,47 +120,47 @@ func (t *Town) contactForm() *Letter {
 func (t *Town) incoming() *Letter {
 	p := &t.people[t.dice.IntN(len(t.people))]
 	from, to := pick(t, p.friends), []string{p.account.Address}
-	return &Letter{Scene: "inbound", Caller: Caller{From: outsider, Helo: "mail.elsewhere.example"}, Sender: from, Recipients: to,
+	return &Letter{Scene: Incoming, Caller: Caller{From: outsider, Helo: "mail.elsewhere.example"}, Sender: from, Recipients: to,
 		Text: compose(from, to, "Re: "+pick(t, []string{"your question", "tomorrow", "the numbers"}), "Thanks!")}
 }
 
 // forwarded is mail from outside for an address whose owner has it sent on: spam among it is not the forwarder's.
 func (t *Town) forwarded() *Letter {
 	from, to := t.stranger(), []string{pick(t, []string{"info@" + clubDomain, "sales@" + shopDomain})}
-	return &Letter{Scene: "forward", Caller: Caller{From: outsider, Helo: "mail.elsewhere.example"}, Sender: from, Recipients: to,
+	return &Letter{Scene: Forwarded, Caller: Caller{From: outsider, Helo: "mail.elsewhere.example"}, Sender: from, Recipients: to,
 		Text: compose(from, to, "Question about membership", "How do I join?")}
 }
 
 // cron is the output of a nightly job.
 func (t *Town) cron() *Letter {
 	to := []string{"root@" + Domain}
-	return &Letter{Scene: "cron", Script: &Submission{Dir: "/root"}, Sender: "root@" + Domain, Recipients: to,
+	return &Letter{Scene: Cron, Script: &Submission{Dir: "/root"}, Sender: "root@" + Domain, Recipients: to,
 		Text: compose("root@"+Domain, to, "Cron <root@mx> /usr/local/bin/backup", "backup done")}
 }
 
 // monitor is a program on the server that sends without a login.
 func (t *Town) monitor() *Letter {
 	from, to := "monitor@"+Domain, []string{"oncall@" + DomainM}
-	return &Letter{Scene: "localhost", Caller: Caller{Helo: "localhost"}, Sender: from, Recipients: to,
+	return &Letter{Scene: Monitor, Caller: Caller{Helo: "localhost"}, Sender: from, Recipients: to,
 		Text: compose(from, to, "disk usage on mx: 71%", "all is well")}
 }
 
 // stolenLogin is spam sent with a person's password from all over the world.
 func (t *Town) stolenLogin() *Letter {
 	from := netip.AddrFrom4([4]byte{198, byte(18 + t.dice.IntN(2)), byte(t.dice.IntN(256)), byte(1 + t.dice.IntN(254))})
-	l := t.spam("stolen-login", StolenLogin, 1+t.dice.IntN(4))
+	l := t.spam(Stolen, StolenLogin, 1+t.dice.IntN(4))
 	l.Caller = Caller{From: from, Helo: fmt.Sprintf("WIN-%08X", t.dice.Uint32()), Login: StolenLogin, Password: "secret-dave"}
 	return l
 }
 
 // hackedScript is spam from a site's uploads folder, with ever new senders.
 func (t *Town) hackedScript() *Letter {
-	l := t.spam("hacked-script", word(t)+fmt.Sprint(t.dice.IntN(90)+10)+"@"+clubDomain, 1)
+	l := t.spam(Hacked, word(t)+fmt.Sprint(t.dice.IntN(90)+10)+"@"+clubDomain, 1)
 	l.Script = &Submission{User: "club", Dir: HackedFolder}
 	return l
 }
 
-func (t *Town) spam(scene, sender string, recipients int) *Letter {
+func (t *Town) spam(scene Scene, sender string, recipients int) *Letter {
 	var to []string
 	for range recipients {
 		address := t.stranger()
@@ -121,7 +171,7 @@ func (t *Town) spam(scene, sender string, recipients int) *Letter {
 	}
 	subject := pick(t, []string{"Your parcel %d is waiting", "Invoice %d overdue", "You have won %d EUR", "Account %d suspended"})
 	subject = fmt.Sprintf(subject, 1000+t.dice.IntN(9000))
-	return &Letter{Scene: scene, Spam: true, Sender: sender, Recipients: to,
+	return &Letter{Scene: scene, Sender: sender, Recipients: to,
 		Text: compose(sender, to, subject, "Click now: "+SpamMark+word(t))}
 }
 

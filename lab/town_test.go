@@ -4,6 +4,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,18 +34,18 @@ func TestTown(t *testing.T) {
 	if !slices.IsSorted(at) {
 		t.Error("letters are not in the order of their time")
 	}
-	count := map[string]int{}
+	count := map[Scene]int{}
 	for i, l := range letters {
 		count[l.Scene]++
-		if l.Spam != (l.Scene == "stolen-login" || l.Scene == "hacked-script") {
-			t.Errorf("%s is spam: %v", l.Scene, l.Spam)
+		if l.Scene.Spam() != strings.Contains(l.Text, SpamMark) {
+			t.Errorf("%s is spam: %v", l.Scene, l.Scene.Spam())
 		}
-		if l.Scene == "stolen-login" && at[i] < attack.Login || l.Scene == "hacked-script" && at[i] < attack.Script {
+		if l.Scene == Stolen && at[i] < attack.Login || l.Scene == Hacked && at[i] < attack.Script {
 			t.Errorf("%s begins at %v", l.Scene, at[i])
 		}
 	}
-	for scene, about := range map[string]int{"person": 150, "shop": 86, "newsletter": 24, "form": 20, "inbound": 75,
-		"forward": 30, "cron": 7, "localhost": 9, "stolen-login": 800, "hacked-script": 100} {
+	for scene, about := range map[Scene]int{Person: 150, Shop: 86, Newsletter: 24, Form: 20, Incoming: 75, Forwarded: 30,
+		Cron: 7, Monitor: 9, Stolen: 800, Hacked: 100} {
 		if n := count[scene]; n < about/3 || n > about*2 {
 			t.Errorf("%s: %d letters in a minute, want about %d", scene, n, about)
 		}
@@ -68,7 +69,7 @@ func TestTownLives(t *testing.T) {
 		}
 	}
 	var mu sync.Mutex
-	count := map[string]int{}
+	count := map[Scene]int{}
 	e.Play(ctx, hurry, func(l *Letter, err error) {
 		if err != nil {
 			t.Errorf("%s from %s to %s: %v", l.Scene, l.Sender, l.Recipients, err)
