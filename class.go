@@ -69,6 +69,11 @@ var actionNames = [actions]string{"accept", "defer", "hold", "reject", "discard"
 
 func (a Action) String() string { return actionNames[a] }
 
+// Severity orders actions by how much they take away from the sender: accept is 0.
+func (a Action) Severity() int {
+	return [actions]int{Accept: 0, Defer: 1, Divert: 2, Hold: 3, Reject: 4, Discard: 5}[a]
+}
+
 // ParseAction is the inverse of Action.String.
 func ParseAction(s string) (Action, error) {
 	for i, n := range actionNames {
@@ -137,8 +142,8 @@ func (k KeyKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil 
 
 // Key is one thing that is counted, listed or blocked: a login, a network, a script.
 type Key struct {
-	Kind  KeyKind
-	Value string
+	Kind  KeyKind `json:"kind"`
+	Value string  `json:"value"`
 }
 
 func (k Key) String() string { return k.Kind.String() + ":" + k.Value }

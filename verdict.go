@@ -2,10 +2,10 @@ package osm
 
 // Finding is one piece of evidence: a fact, what it was, what would have been normal, and how much it weighs.
 type Finding struct {
-	Fact   string  // name of the fact, as documented: new-recipients, rate, refusals, ...
-	Value  string  // what was seen, for people: "412 of 420"
-	Normal string  // what this sender usually does, for people: "2 of 30"
-	Weight float64 // what it adds to the score; negative speaks for the sender
+	Fact   string  `json:"fact"`   // name of the fact, as documented: new-recipients, rate, refusals, ...
+	Value  string  `json:"value"`  // what was seen, for people: "412 of 420"
+	Normal string  `json:"normal"` // what this sender usually does, for people: "2 of 30"
+	Weight float64 `json:"weight"` // what it adds to the score; negative speaks for the sender
 }
 
 // Verdict is a decision with its reason. The zero value accepts.

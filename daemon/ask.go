@@ -59,7 +59,7 @@ const (
 	verdictsMost = 50_000  // per turn, some 300 bytes each
 	toldMost     = 10_000  // messages per turn
 	toldEach     = 1_000   // recipients of one message
-	refusedMost  = 100_000 // between two flushes
+	refusedMost  = 10_000 // between two flushes
 )
 
 func (a *asked) keep(id string, v osm.Verdict) {

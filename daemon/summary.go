@@ -111,7 +111,9 @@ func (s *Summary) stop(m *osm.Message) {
 	one.Last = m.Time
 	one.Messages++
 	one.Recipients += int64(len(m.Recipients))
-	one.Action = max(one.Action, v.Action)
+	if v.Action.Severity() > one.Action.Severity() {
+		one.Action = v.Action
+	}
 	if s.knows(m) {
 		one.Familiar++
 	}

@@ -4,8 +4,6 @@
 package policy
 
 import (
-	"encoding/base32"
-	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -88,7 +86,7 @@ func (p *Policy) Decide(m *osm.Message, found osm.Verdict) osm.Verdict {
 			continue
 		case v.Action == osm.Accept:
 			return v
-		case severity[v.Action] > severity[best.Action]:
+		case v.Action.Severity() > best.Action.Severity():
 			best = v
 		}
 	}
@@ -108,9 +106,6 @@ func (p *Policy) Peek(m *osm.Message) osm.Verdict {
 	}
 	return osm.Verdict{}
 }
-
-// severity orders actions by how much they take away from the sender.
-var severity = map[osm.Action]int{osm.Accept: 0, osm.Defer: 1, osm.Divert: 2, osm.Hold: 3, osm.Reject: 4, osm.Discard: 5}
 
 func listed(m *osm.Message, e Entry) osm.Verdict {
 	v := osm.Verdict{Action: osm.Accept, Rule: "allow-list", Key: e.Key}
@@ -227,7 +222,5 @@ func keyHash(k osm.Key) uint64 { return window.Hash(uint64(k.Kind), k.Value) }
 // made of the message's id, its time and the rule.
 func ID(m *osm.Message, rule string) string {
 	h := window.Pair(window.Hash(uint64(m.Time.UnixNano()), m.ID), window.Hash(1, rule))
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], h)
-	return "V" + base32.StdEncoding.EncodeToString(b[:5])
+	return "V" + osm.ShortID(h)
 }

@@ -1,0 +1,211 @@
+package incident
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"osm"
+	"osm/window"
+)
+
+// Config is the table [incident].
+type Config struct {
+	CloseAfter  osm.Duration `toml:"close_after" doc:"How long a sender must be quiet before its incident is closed."`
+	ReopenUntil osm.Duration `toml:"reopen_until" doc:"How long after its closing an incident is reopened when the sender starts again, instead of a new one being made."`
+	Keep        osm.Duration `toml:"keep" doc:"How long closed incidents are kept."`
+}
+
+// DefaultConfig is what an empty file means.
+func DefaultConfig() Config {
+	const day = osm.Duration(24 * time.Hour)
+	return Config{CloseAfter: day / 4, ReopenUntil: 7 * day, Keep: 90 * day}
+}
+
+// Check reports every setting that can't work, by its key in the file.
+func (c *Config) Check(report func(key, problem string)) {
+	if c.CloseAfter < osm.Duration(time.Minute) {
+		report("close_after", "must be at least 1m")
+	}
+	if c.ReopenUntil < 0 || c.Keep < c.ReopenUntil {
+		report("keep", "must not be shorter than reopen_until")
+	}
+}
+
+// Book holds all incidents. One goroutine at a time may use it.
+type Book struct {
+	cfg   Config
+	byKey map[subject]*Incident
+	byID  map[string]*Incident
+	dirty map[string]bool
+	lost  uint64
+}
+
+// subject is what makes two findings belong together.
+type subject struct {
+	key  osm.Key
+	rule string
+}
+
+// most bounds the book: past it, closed incidents go first, then what would be new is only counted.
+const most = 20_000
+
+// NewBook makes an empty one.
+func NewBook(cfg Config) *Book {
+	return &Book{cfg: cfg, byKey: map[subject]*Incident{}, byID: map[string]*Incident{}, dirty: map[string]bool{}}
+}
+
+// Note files a message whose verdict is not to accept. It returns its incident, which is valid until the book changes,
+// and whether that is new or has entered a new state; nil for a message that nothing was found about.
+func (b *Book) Note(m *osm.Message) (i *Incident, turned bool) {
+	v := &m.Verdict
+	if v.Action == osm.Accept || v.Shadow || v.Key.Value == "" {
+		return nil, false
+	}
+	at := subject{v.Key, v.Rule}
+	i = b.byKey[at]
+	if i != nil && !i.Live() && m.Time.Sub(i.Closed) > time.Duration(b.cfg.ReopenUntil) {
+		i = nil
+	}
+	if i == nil {
+		if len(b.byID) >= most && !b.makeRoom() {
+			b.lost++
+			return nil, false
+		}
+		i = open(m)
+		b.byKey[subject{i.Key, i.Rule}], b.byID[i.ID] = i, i
+		turned = true
+	}
+	b.dirty[i.ID] = true
+	return i, i.note(m) || turned
+}
+
+func open(m *osm.Message) *Incident {
+	v := &m.Verdict
+	i := &Incident{Key: osm.Key{Kind: v.Key.Kind, Value: strings.Clone(v.Key.Value)}, Rule: strings.Clone(v.Rule), Opened: m.Time}
+	i.ID = "I" + osm.ShortID(window.Pair(window.Hash(uint64(m.Time.UnixNano()), v.Key.String()), window.Hash(2, v.Rule)))
+	i.turn(m.Time, Open, v.Detail)
+	return i
+}
+
+// makeRoom forgets the oldest closed incident.
+func (b *Book) makeRoom() bool {
+	var oldest *Incident
+	for _, i := range b.byID {
+		if !i.Live() && (oldest == nil || i.Closed.Before(oldest.Closed)) {
+			oldest = i
+		}
+	}
+	if oldest != nil {
+		b.forget(oldest)
+	}
+	return oldest != nil
+}
+
+func (b *Book) forget(i *Incident) {
+	delete(b.byID, i.ID)
+	if at := (subject{i.Key, i.Rule}); b.byKey[at] == i {
+		delete(b.byKey, at)
+	}
+	b.dirty[i.ID] = true
+}
+
+// Tick closes incidents that have been quiet, and forgets those that are past their time. It returns the closed ones.
+func (b *Book) Tick(now time.Time) (closed []*Incident) {
+	for _, i := range b.byID {
+		switch {
+		case i.Live() && now.Sub(i.Updated) >= time.Duration(b.cfg.CloseAfter):
+			b.close(i, now, fmt.Sprintf("nothing was found for %s", b.cfg.CloseAfter))
+			closed = append(closed, i)
+		case !i.Live() && now.Sub(i.Closed) > time.Duration(b.cfg.Keep):
+			b.forget(i)
+		}
+	}
+	return closed
+}
+
+// Close ends an incident on a person's word.
+func (b *Book) Close(id, by, reason string, now time.Time) error {
+	i := b.byID[id]
+	if i == nil {
+		return fmt.Errorf("there is no incident %s", id)
+	}
+	if !i.Live() {
+		return fmt.Errorf("incident %s is closed already", id)
+	}
+	b.close(i, now, "closed by "+by+": "+reason)
+	return nil
+}
+
+func (b *Book) close(i *Incident, now time.Time, text string) {
+	i.Closed = now
+	i.turn(now, Closed, text)
+	b.dirty[i.ID] = true
+}
+
+// Get finds an incident by its id.
+func (b *Book) Get(id string) (*Incident, bool) {
+	i, ok := b.byID[id]
+	return i, ok
+}
+
+// All lists the incidents, live ones and then the latest first.
+func (b *Book) All() []*Incident {
+	all := make([]*Incident, 0, len(b.byID))
+	for _, i := range b.byID {
+		all = append(all, i)
+	}
+	Sort(all)
+	return all
+}
+
+// Sort puts live incidents first, then the latest.
+func Sort(all []*Incident) {
+	slices.SortFunc(all, func(x, y *Incident) int {
+		if x.Live() != y.Live() {
+			if x.Live() {
+				return -1
+			}
+			return 1
+		}
+		if c := y.Updated.Compare(x.Updated); c != 0 {
+			return c
+		}
+		return strings.Compare(x.ID, y.ID)
+	})
+}
+
+// Dirty hands out every incident that changed since the last call, as JSON; nil when it is forgotten.
+func (b *Book) Dirty(fn func(id string, blob []byte)) error {
+	for id := range b.dirty {
+		var blob []byte
+		if i, ok := b.byID[id]; ok {
+			var err error
+			if blob, err = json.Marshal(i); err != nil {
+				return fmt.Errorf("write incident %s: %w", id, err)
+			}
+		}
+		fn(id, blob)
+	}
+	clear(b.dirty)
+	return nil
+}
+
+// Restore reads what Dirty has handed out.
+func (b *Book) Restore(blob []byte) error {
+	var i Incident
+	if err := json.Unmarshal(blob, &i); err != nil {
+		return fmt.Errorf("read an incident: %w", err)
+	}
+	if i.ID == "" {
+		return fmt.Errorf("read an incident: it has no id")
+	}
+	b.byID[i.ID] = &i
+	at := subject{i.Key, i.Rule}
+	if old := b.byKey[at]; old == nil || old.Updated.Before(i.Updated) {
+		b.byKey[at] = &i
+	}
+	return nil
+}
