@@ -18,22 +18,23 @@ import (
 var arrows = map[string][]string{
 	"osm":    {},
 	"action": {}, "chart": {}, "check": {}, "exim": {}, "fleet": {}, "netwatch": {}, "panel": {}, "store": {}, "tail": {},
-	"window":  {},
-	"track":   {"exim"}, // an entry goes in
-	"enrich":  {"exim"},
-	"detect":  {"window"},
-	"policy":  {"window"},
-	"gateway": rooms,
-	"web":     append([]string{"chart"}, rooms...),
-	"config":  append([]string{"gateway", "web"}, rooms...),
-	"daemon":  append([]string{"chart", "config", "gateway", "web"}, rooms...),
+	"window":   {},
+	"track":    {"exim"}, // an entry goes in
+	"enrich":   {"exim"},
+	"detect":   {"window"},
+	"policy":   {"window"},
+	"incident": {"window"},
+	"gateway":  rooms,
+	"web":      append([]string{"chart"}, rooms...),
+	"config":   append([]string{"gateway", "web"}, rooms...),
+	"daemon":   append([]string{"chart", "config", "gateway", "web"}, rooms...),
 	// The simulated world and the laboratory are for tests, the demo and benchmarks: only commands may import them.
 	"sim": {"exim"},
 	"lab": {"exim"},
 	"cmd": append([]string{"chart", "config", "daemon", "gateway", "lab", "sim", "web"}, rooms...),
 }
 
-var rooms = []string{"action", "policy", "detect", "check", "enrich", "panel", "track", "store", "tail", "exim", "window",
+var rooms = []string{"action", "incident", "policy", "detect", "check", "enrich", "panel", "track", "store", "tail", "exim", "window",
 	"netwatch", "fleet"}
 
 // source is one Go file of the module that is not a test.
