@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"osm"
@@ -10,7 +11,7 @@ import (
 
 // Wanted mail to many: newsletters, invoices, mailing lists.
 
-// newsletter goes out every week to a list that changes slowly.
+// newsletter goes out regularly to a list that changes slowly.
 type newsletter struct {
 	src     *source
 	from    *client
@@ -33,7 +34,8 @@ func (b *builder) addMailing(a *account, d dice) { b.weekly(d, b.newsletter(a, d
 func (b *builder) weekly(d dice, n *newsletter) {
 	first := time.Duration(d.IntN(7))*24*time.Hour + clock(d, hourCounts, -2)
 	issue := 1 + d.IntN(300)
-	for at := first; at < b.span; at += 7*24*time.Hour + d.between(-2*time.Hour, 2*time.Hour) {
+	every := pick(d, b.ranges.newsEvery)
+	for at := first; at < b.span; at += every + d.between(-2*time.Hour, 2*time.Hour) {
 		b.issue(n, d, at, b.words.fill(d, n.subject, issue))
 		n.renew(b, d)
 		issue++
@@ -66,11 +68,16 @@ func (b *builder) newsletter(a *account, d dice, script bool) *newsletter {
 	return n
 }
 
-// issue mails every reader once. After it most dead addresses are taken off, as bounce handling does.
+// issue mails every reader, or a part of them, once. After it most dead addresses are taken off, as bounce handling does.
 func (b *builder) issue(n *newsletter, d dice, at time.Duration, subject string) {
 	m := &mood{dead: n.dead, spam: 0.001}
-	for i := 0; i < len(n.readers); i += n.batch {
-		to := n.readers[i:min(i+n.batch, len(n.readers))]
+	readers := n.readers
+	if part := d.uniform(b.ranges.segments); part < 1 {
+		d.Shuffle(len(readers), func(i, j int) { readers[i], readers[j] = readers[j], readers[i] })
+		readers = slices.Clone(readers[:int(part*float64(len(readers)))])
+	}
+	for i := 0; i < len(readers); i += n.batch {
+		to := readers[i:min(i+n.batch, len(readers))]
 		b.send(send{at: at, src: n.src, from: n.from, sender: n.sender, subject: subject, to: to, mood: m,
 			size: int32(d.lognormal(30000, 0.1))})
 		at += time.Duration(float64(len(to)) * float64(time.Hour) / n.pace * (0.7 + 0.6*d.Float64()))

@@ -67,6 +67,8 @@ type attack struct {
 	stop    time.Duration
 	open    func(at time.Duration) bool // nil: any time of day
 	ramp    float64                     // pace grows by this factor a day; 0 is steady
+	on, off time.Duration               // it comes in waves of that length with that pause between; 0 is steady
+	sorted  bool                        // recipients of one message are of one domain: the list is in order
 }
 
 // campaigns draws the world's campaigns, each with its own dice.
@@ -98,6 +100,10 @@ func (b *builder) attack(d dice) *attack {
 	if d.chance(0.3) {
 		c.each = d.logInt(span{2, 30})
 	}
+	if d.chance(r.waves) {
+		c.on, c.off = d.between(5*time.Minute, 2*time.Hour), d.between(20*time.Minute, 8*time.Hour)
+	}
+	c.sorted = d.chance(r.sorted)
 	c.subject = b.lures(d)
 	return c
 }
@@ -125,6 +131,11 @@ func (b *builder) target(d dice) string { return b.words.stranger(d, b.others, 0
 // mail plans the whole campaign: src and client say who sends message i of it.
 func (b *builder) mail(d dice, c *attack, src func(i int) (*source, *client), to func(d dice, sent int) string) {
 	at, sent := c.start, 0
+	if d.chance(b.ranges.probes) { // does it work? to a mailbox of the spammer's own
+		s, from := src(0)
+		b.send(send{at: at - d.between(5*time.Minute, 3*time.Hour), src: s, from: from, sender: c.sender(d), subject: "test",
+			to: []string{b.target(d)}, campaign: c.number, mood: &ordinary})
+	}
 	for i := 0; sent < c.volume && at < c.stop; i++ {
 		if c.open == nil || c.open(at) {
 			n := min(c.volume-sent, max(1, int(float64(c.each)*(0.7+0.6*d.Float64()))))
@@ -134,6 +145,9 @@ func (b *builder) mail(d dice, c *attack, src func(i int) (*source, *client), to
 				rcpt = append(rcpt, to(d, sent))
 				sent++
 			}
+			if c.sorted {
+				rcpt = sameDomain(rcpt)
+			}
 			b.send(send{at: at, src: s, from: from, sender: c.sender(d), subject: c.subject(d), to: rcpt, mood: &c.mood,
 				campaign: c.number, size: int32(d.lognormal(3000, 0.8))})
 			pace := c.pace
@@ -141,10 +155,22 @@ func (b *builder) mail(d dice, c *attack, src func(i int) (*source, *client), to
 				pace *= 1 + c.ramp*float64(at-c.start)/float64(24*time.Hour)
 			}
 			at += d.wait(time.Duration(float64(n) * float64(time.Hour) / pace))
+			if c.on > 0 && (at-c.start)%(c.on+c.off) > c.on {
+				at += c.on + c.off - (at-c.start)%(c.on+c.off)
+			}
 		} else {
 			at += d.between(10*time.Minute, 40*time.Minute)
 		}
 	}
+}
+
+// sameDomain moves all addresses to the first one's domain.
+func sameDomain(addresses []string) []string {
+	domain := addresses[0][strings.LastIndexByte(addresses[0], '@'):]
+	for i, a := range addresses {
+		addresses[i] = a[:strings.LastIndexByte(a, '@')] + domain
+	}
+	return addresses
 }
 
 // strangers is a list of people nobody here has ever written to.

@@ -30,7 +30,7 @@ func nextDoor(b *builder, d dice, c *attack) {
 	p := b.victim(d)
 	own := b.neighbour(d, p)
 	c.clean(d)
-	c.volume = max(50, int(d.log(span{150, 6000})*b.cfg.Volume))
+	c.volume = max(50, c.volume)
 	c.pace = d.log(span{30, 3000})
 	b.theft(d, c, p, []*client{own})
 	b.mail(d, c, from(p.src, []*client{own}), b.strangers)
@@ -41,7 +41,7 @@ func addressBook(b *builder, d dice, c *attack) {
 	book := d.Perm(len(p.likes))
 	book = book[:int(float64(len(book))*d.uniform(span{0.4, 1}))]
 	c.pace = min(c.pace, 2000)
-	c.mood.onset *= 2
+	c.mood.onset, c.sorted = c.mood.onset*2, false
 	b.theft(d, c, p, bots)
 	b.mail(d, c, from(p.src, bots), func(d dice, sent int) string {
 		if sent < len(book) {
@@ -142,6 +142,7 @@ func webmailTheft(b *builder, d dice, c *attack) {
 func replyChain(b *builder, d dice, c *attack) {
 	p, bots := b.victim(d), b.bots(d, d.logInt(span{5, 100}), 0.1)
 	c.volume, c.pace, c.each = len(p.likes), d.log(span{10, 200}), 1+d.IntN(2)
+	c.sorted = false
 	c.subject = func(d dice) string { return "Re: " + b.words.subject(d) }
 	b.theft(d, c, p, bots)
 	b.mail(d, c, from(p.src, bots), func(_ dice, sent int) string { return p.likes[sent%len(p.likes)] })

@@ -121,9 +121,14 @@ func (p *person) some(d dice, n int) []string {
 func (b *builder) live(p *person, d dice) {
 	for day := range b.cfg.Days {
 		mean := p.rate * weekdayCounts[b.weekday(day)] / weekdayCounts[0] * d.lognormal(0.8, 0.6)
+		together, begin := d.chance(b.ranges.sessions), clock(d, hourCounts, p.shift)
 		for range d.poisson(mean) {
-			at := time.Duration(day)*24*time.Hour + clock(d, hourCounts, p.shift)
-			b.write(p, d, at, b.words.subject(d), 1+weighted(d, recipientCounts))
+			if together {
+				begin += d.wait(8 * time.Minute)
+			} else {
+				begin = clock(d, hourCounts, p.shift)
+			}
+			b.write(p, d, time.Duration(day)*oneDay+begin, b.words.subject(d), 1+weighted(d, recipientCounts))
 		}
 	}
 }
