@@ -10,7 +10,7 @@ import (
 type Config struct {
 	Path    string       `toml:"path" doc:"The database file. Its folder must exist and be writable: SQLite keeps two more files beside it."`
 	Keep    osm.Duration `toml:"keep" doc:"How long history is kept. Older days (counted in UTC) are dropped whole."`
-	MaxSize osm.Size     `toml:"max_size" doc:"How large history may become. Past it the oldest days are dropped, however young; today and yesterday stay."`
+	MaxSize osm.Size     `toml:"max_size" doc:"How large history may become. Past it the oldest days are dropped, however young; today stays."`
 }
 
 // DefaultConfig is what an empty file means.
@@ -23,8 +23,8 @@ func (c *Config) Check(report func(key, problem string)) {
 	if c.Path == "" {
 		report("path", "must name a file")
 	}
-	if keep := time.Duration(c.Keep); keep < 24*time.Hour || keep > maxDays*24*time.Hour {
-		report("keep", "must be between 1d and 400d")
+	if keep := time.Duration(c.Keep); keep < 24*time.Hour || keep > 3650*24*time.Hour {
+		report("keep", "must be between 1d and 3650d")
 	}
 	if c.MaxSize < 16<<20 {
 		report("max_size", "must be at least 16MB")

@@ -9,23 +9,28 @@ import (
 type EventKind uint8
 
 const (
-	Completed EventKind = iota + 1 // the message is done with
+	Completed EventKind = iota + 1 // the message is done with: kept with it, not among the events
 	Frozen
 	Thawed
 	Removed     // by an administrator, or cancelled
 	Rejection   // a client was refused
 	AuthFailure // a login failed
-	Unknown     // a line that was not understood
-	Forged      // a line that bears a sign of not being Exim's
+	Unknown     // a line that was not understood: at most 1000 a day are kept
+	Forged      // a line that bears a sign of not being Exim's: at most 1000 a day are kept
 	eventKinds
 )
 
 var eventNames = [eventKinds]string{"", "completed", "frozen", "thawed", "removed", "rejection", "auth-failure", "unknown",
 	"forged"}
 
-func (k EventKind) String() string { return eventNames[k] }
+func (k EventKind) String() string {
+	if k >= eventKinds {
+		return ""
+	}
+	return eventNames[k]
+}
 
-// Event is what happened to a message besides deliveries, or without one.
+// Event is what happened to a message besides deliveries, or without one. Its texts are hostile.
 type Event struct {
 	Time      time.Time
 	Kind      EventKind

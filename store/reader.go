@@ -2,131 +2,191 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
-	"time"
+	"net/url"
+	"os"
+	"slices"
+	"sync"
 
 	"osm"
 )
 
-// Reader answers questions about the history. It may be used by many goroutines at once.
-type Reader struct{}
+// readers is how many questions are answered at the same time.
+const readers = 4
+
+// Reader answers questions about the history. It may be used by many goroutines at once. Its errors are of type *Error.
+type Reader struct {
+	path string
+	db   *sql.DB
+	busy sync.RWMutex // held by every question: Close waits
+}
+
+func newReader(path string) *Reader { return &Reader{path: path} }
 
 // OpenReader opens the database of a daemon, running or not, read-only. It fails with ErrNotFound when there is none.
-func OpenReader(path string) (*Reader, error) { return nil, errors.ErrUnsupported }
+func OpenReader(path string) (*Reader, error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, &Error{Op: "open", Path: path, Kind: ErrNotFound}
+	}
+	r := newReader(path)
+	if err := r.open(); err != nil {
+		return nil, failed("open", path, errors.Join(err, r.Close()))
+	}
+	return r, nil
+}
 
-// Close closes the connections.
-func (r *Reader) Close() error { return errors.ErrUnsupported }
+// open fails when the file cannot be read. Without a daemon a user who may not write in the folder cannot make the WAL
+// index that readers share; but then nothing changes, and the file can be read as it is.
+func (r *Reader) open() error {
+	err := r.connect(nil)
+	if errors.Is(kindOf(err), ErrAccess) {
+		if info, e := os.Stat(r.path + "-wal"); e != nil || info.Size() == 0 {
+			r.db.Close()
+			err = r.connect(url.Values{"immutable": {"1"}})
+		}
+	}
+	return err
+}
 
-// Message is the stored message of this id, or ErrNotFound. MessageID is not kept apart (the raw line has it).
-// Recipients are the envelope's as logged at arrival.
+func (r *Reader) connect(more url.Values) (err error) {
+	if r.db, err = sql.Open("sqlite", readerURL(r.path, more)); err != nil {
+		return err
+	}
+	r.db.SetMaxOpenConns(readers)
+	r.db.SetMaxIdleConns(readers)
+	var version int
+	if err = r.db.QueryRow("SELECT user_version FROM pragma_user_version").Scan(&version); err != nil {
+		return err
+	}
+	known, err := loadMigrations(migrations)
+	if err == nil && version > len(known) {
+		err = ErrNewer
+	}
+	return err
+}
+
+// Close closes the connections, when all questions are answered.
+func (r *Reader) Close() error {
+	r.busy.Lock()
+	defer r.busy.Unlock()
+	if r.db == nil {
+		return nil
+	}
+	return r.db.Close()
+}
+
+// view is the database at one moment: days cannot vanish between two queries.
+type view struct {
+	ctx  context.Context
+	conn *sql.Conn
+	days []day // the oldest first
+}
+
+// view runs fn on one connection in a read transaction.
+func (r *Reader) view(ctx context.Context, op string, fn func(*view) error) error {
+	r.busy.RLock()
+	defer r.busy.RUnlock()
+	conn, err := r.db.Conn(ctx)
+	if err != nil {
+		return failed(op, r.path, err)
+	}
+	defer conn.Close()
+	if err = execAll(ctx, conn, "BEGIN"); err != nil {
+		return failed(op, r.path, err)
+	}
+	// Also when ctx is done: the connection goes back to the pool.
+	defer conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	v := &view{ctx: ctx, conn: conn}
+	if v.days, err = listDays(ctx, conn); err == nil {
+		err = fn(v)
+	}
+	if errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return failed(op, r.path, err)
+}
+
+// each runs a query and calls scan for each row.
+func (v *view) each(scan func(rows *sql.Rows) error, query string, args ...any) error {
+	rows, err := v.conn.QueryContext(v.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// locate finds the row of a message by Exim's id.
+func (v *view) locate(id string) (d day, seq int64, err error) {
+	try := func(d day, key int64) (found bool) {
+		if _, exists := slices.BinarySearch(v.days, d); !exists || err != nil {
+			return false
+		}
+		err = v.conn.QueryRowContext(v.ctx, d.sql("SELECT seq FROM message_DAY WHERE key = ?"), key).Scan(&seq)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = nil
+			return false
+		}
+		return err == nil
+	}
+	if e, ok := parseID(id); ok {
+		for _, d := range e.days() {
+			if key, _ := e.keyIn(d); try(d, key) {
+				return d, seq, nil
+			}
+		}
+	}
+	for _, d := range slices.Backward(v.days) {
+		if try(d, strayKey(id)) {
+			return d, seq, nil
+		}
+	}
+	if err == nil {
+		err = ErrNotFound
+	}
+	return 0, 0, err
+}
+
+// Message is the stored message of this id, or ErrNotFound; what is not flushed yet is not found. MessageID is not kept
+// (the raw line has it). Recipients are the envelope's as logged at arrival.
 func (r *Reader) Message(ctx context.Context, id string) (*osm.Message, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Counts are sums over messages (by their arrival) and over deliveries (by the time of the attempt).
-type Counts struct {
-	Messages   int64
-	Recipients int64 // envelope recipients; where Exim does not log them, those delivered or failed
-	Bytes      int64
-	Stopped    int64 // messages that a verdict did not let go their way
-	Delivered  int64
-	Remote     int64 // of Delivered, those that left this server
-	Deferred   int64 // attempts
-	Failed     int64
-	Refusals   [osm.Other + 1]int64 // deferrals and failures, indexed by osm.Refusal
-}
-
-// Top is one line of a ranking.
-type Top struct {
-	Value string // hostile: escape it
-	Counts
-}
-
-// ReportQuery says what to sum up.
-type ReportQuery struct {
-	Since, Until time.Time   // widened to whole hours
-	Limit        int         // lines per ranking; 0 means 20
-	Classes      []osm.Class // empty: all but inbound and bounce in the rankings
-}
-
-// Report is the sum of a time span.
-type Report struct {
-	Since, Until time.Time
-	Total        Counts                // of the classes asked for
-	Classes      map[osm.Class]Counts  // every class
-	Events       map[EventKind]int64   // by kind
-	Hours        []Hour                // one per hour, empty ones too
-	Top          map[osm.KeyKind][]Top // account, login, user, script, client, sender-domain, subject; most messages first
-}
-
-// Hour is a point of the series for pictures.
-type Hour struct {
-	Start time.Time
-	Counts
-}
-
-// Report sums up the hours of a time span.
-func (r *Reader) Report(ctx context.Context, q ReportQuery) (*Report, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Filter says which messages are wanted: all that is set must hold. Texts are compared without regard to ASCII case; a `*` at
-// the start or end stands for anything.
-type Filter struct {
-	Sender, Recipient, Login, Account, User, Client, Script string
-	Subject                                                 string // found anywhere in the subject
-	ID                                                      string
-	Since, Until                                            time.Time    // of the arrival; Until is not included
-	Class                                                   osm.Class    // NoClass: any
-	Outcome                                                 *osm.Outcome // at least one recipient with this outcome
-	Refusal                                                 osm.Refusal  // at least one delivery refused so
-	Action                                                  *osm.Action  // of the verdict
-	Limit                                                   int          // 0 means 50
-	After                                                   Cursor       // continue after this one: see Page.Next
-}
-
-// Cursor is a place in the list of messages: newest first. The zero value is the start.
-type Cursor struct{ day, seq int64 }
-
-// Page is a part of an answer.
-type Page struct {
-	Messages []Found
-	Next     Cursor // for Filter.After
-	More     bool   // there is a next page
-}
-
-// Found is a message with what became of it so far.
-type Found struct {
-	osm.Message
-	Delivered, Deferred, Failed, Suppressed int // attempts by outcome
-	Completed                               time.Time
-	NoArrival                               bool // only deliveries were seen: the arrival was before the log's beginning
-}
-
-// Search lists messages, newest first.
-func (r *Reader) Search(ctx context.Context, f Filter) (*Page, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Trace is one message with all that is known.
-type Trace struct {
-	Found
-	Deliveries []osm.Delivery // in the order of the log
-	Events     []Event
-	Lines      []string // raw, in the order of the log
-}
-
-// Trace tells the story of one message, or ErrNotFound.
-func (r *Reader) Trace(ctx context.Context, id string) (*Trace, error) {
-	return nil, errors.ErrUnsupported
+	var found *Found
+	err := r.view(ctx, "look up a message in", func(v *view) (err error) {
+		d, seq, err := v.locate(id)
+		if err == nil {
+			found, err = v.found(d, seq)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &found.Message, nil
 }
 
 // Verdict finds the message that a verdict was about, or ErrNotFound.
 func (r *Reader) Verdict(ctx context.Context, verdict string) (*Found, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Samples are the newest events of a kind (unknown and forged lines for osm doctor, rejections, failed logins).
-func (r *Reader) Samples(ctx context.Context, kind EventKind, limit int) ([]Event, error) {
-	return nil, errors.ErrUnsupported
+	var found *Found
+	err := r.view(ctx, "look up a verdict in", func(v *view) error {
+		for _, d := range slices.Backward(v.days) {
+			var seq int64
+			err := v.conn.QueryRowContext(ctx, d.sql("SELECT seq FROM verdict_DAY WHERE id = ? ORDER BY seq DESC LIMIT 1"),
+				clean(verdict)).Scan(&seq)
+			if err == nil {
+				found, err = v.found(d, seq)
+				return err
+			}
+			if !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+		}
+		return ErrNotFound
+	})
+	return found, err
 }

@@ -6,62 +6,195 @@
 package store
 
 import (
+	"cmp"
+	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"osm"
 )
 
-// maxDays bounds the number of day tables, and with it what a log full of invented dates can make.
-const maxDays = 400
-
 // Store is the writer. Its methods, except the Reader's and Health, belong to one goroutine.
 type Store struct {
 	*Reader
+
+	log        *slog.Logger
+	lock       *os.File // held so that no other process writes: what is known of the tables would go stale
+	db         *sql.DB
+	conn       *sql.Conn // the only connection of db
+	encoder    *zstd.Encoder
+	migrations []migration
+
+	keep    day // how many days before today are kept
+	maxSize int64
+	now     time.Time // of the last flush
+	clock   time.Time // of the last line
+	flushes int64
+	batch   batch
+	careful bool // look for every message before it is written
+	damaged bool // Close sets the file aside
+
+	days    []day // that have tables
+	open    map[day]*dayWriter
+	strays  map[day]bool // days with messages whose id does not tell the day
+	lines   lineLog
+	lineDay day // of the newest line
+
+	mu      sync.Mutex
+	failure error     // of the last flush
+	failing time.Time // since when
 }
 
 // Open opens or makes the database and brings its schema up to date. A damaged file is set aside under a name with the
 // time now, and a new one is begun: see Health. Errors are of type *Error.
 func Open(cfg Config, now time.Time, log *slog.Logger) (*Store, error) {
-	return nil, errors.ErrUnsupported
+	s := &Store{log: log, keep: day(time.Duration(cfg.Keep) / (24 * time.Hour)), maxSize: int64(cfg.MaxSize), now: now,
+		clock: now, batch: newBatch(), open: map[day]*dayWriter{}, strays: map[day]bool{}}
+	s.Reader = newReader(cfg.Path)
+	err := s.begin()
+	if errors.Is(err, ErrDamaged) {
+		s.damaged = true
+		if err = s.Close(); err == nil {
+			s.Reader = newReader(cfg.Path)
+			err = s.begin()
+		}
+	}
+	if err != nil {
+		return nil, failed("open", cfg.Path, errors.Join(err, s.Close()))
+	}
+	return s, nil
+}
+
+// begin takes the lock, opens the connections and reads where things stand.
+func (s *Store) begin() (err error) {
+	ctx := context.Background()
+	if s.migrations, err = loadMigrations(migrations); err != nil {
+		return err
+	}
+	if s.encoder, err = newEncoder(); err != nil {
+		return err
+	}
+	if s.lock, err = takeLock(s.path + ".lock"); err != nil {
+		return err
+	}
+	if s.db, err = sql.Open("sqlite", writerURL(s.path)); err != nil {
+		return err
+	}
+	s.db.SetMaxOpenConns(1)
+	if s.conn, err = s.db.Conn(ctx); err != nil {
+		return err
+	}
+	if err = migrate(ctx, s.conn, s.migrations); err != nil {
+		return err
+	}
+	if err = s.load(ctx); err != nil {
+		return err
+	}
+	return s.Reader.open()
+}
+
+// load reads what the writer has to know.
+func (s *Store) load(ctx context.Context) (err error) {
+	if s.days, err = listDays(ctx, s.conn); err != nil {
+		return err
+	}
+	for _, d := range s.days {
+		var stray bool
+		err = s.conn.QueryRowContext(ctx, d.sql("SELECT EXISTS (SELECT 1 FROM message_DAY WHERE key < 0)")).Scan(&stray)
+		if err != nil {
+			return err
+		}
+		if stray {
+			s.strays[d] = true
+		}
+	}
+	s.lines, err = resume(ctx, s.conn, s.days)
+	s.lineDay = s.lines.day
+	return err
 }
 
 // Close closes the database. What was not flushed is forgotten: its lines are read again, since their position was not
-// saved either.
-func (s *Store) Close() error { return errors.ErrUnsupported }
+// saved either. A damaged file is set aside.
+func (s *Store) Close() error {
+	s.closeDays(0)
+	errs := []error{s.Reader.Close()}
+	if s.conn != nil {
+		errs = append(errs, s.conn.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	s.conn, s.db = nil, nil
+	if s.damaged {
+		errs = append(errs, s.setAside())
+		s.damaged = false
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+		s.lock = nil
+	}
+	return errors.Join(errs...)
+}
 
-// Line adds one raw line. It must come before the Arrival, Delivery or Event that was read from it: they remember
-// where their line is.
-func (s *Store) Line(at time.Time, line string) {}
-
-// Arrival adds a message to the batch. m is copied; its strings and slices must not be changed in place afterwards.
-// A second arrival of the same id is ignored.
-func (s *Store) Arrival(m *osm.Message) {}
-
-// Delivery adds an attempt for one recipient of m, which may have arrived long ago or (cut-through, a log that begins in
-// the middle) not yet. m and d are copied as in Arrival.
-func (s *Store) Delivery(m *osm.Message, d *osm.Delivery) {}
-
-// Event adds what happened to a message, or to none.
-func (s *Store) Event(e Event) {}
-
-// SaveState puts a blob into the batch under its key, in place of any earlier one; an empty blob removes the key.
-// The blob belongs to the store afterwards.
-func (s *Store) SaveState(key string, blob []byte) {}
-
-// Pending is the number of messages, deliveries and events in the batch: flush at about 20,000, or after a second.
-func (s *Store) Pending() int { return 0 }
-
-// Flush writes the batch, the positions (all those of earlier flushes are replaced) and the state blobs in one
-// transaction, then drops days that are past their time. On an error nothing was written, the batch stays, and Flush
-// can be called again; with ErrDamaged the file was set aside: Close, Open and read the logs again.
-func (s *Store) Flush(now time.Time, positions []osm.Position) error { return errors.ErrUnsupported }
+// closeDays closes all but the days that were used last.
+func (s *Store) closeDays(keep int) {
+	if len(s.open) <= keep {
+		return
+	}
+	writers := slices.SortedFunc(maps.Values(s.open), func(a, b *dayWriter) int { return cmp.Compare(b.used, a.used) })
+	for _, w := range writers[keep:] {
+		w.close()
+		delete(s.open, w.day)
+	}
+}
 
 // Positions are those of the last successful Flush.
-func (s *Store) Positions() ([]osm.Position, error) { return nil, errors.ErrUnsupported }
+func (s *Store) Positions() ([]osm.Position, error) {
+	rows, err := s.conn.QueryContext(context.Background(), `SELECT path, device, inode, offset, fingerprint, hashed
+		FROM position ORDER BY rowid`)
+	if err != nil {
+		return nil, failed("read", s.path, err)
+	}
+	defer rows.Close()
+	var all []osm.Position
+	for rows.Next() {
+		var p osm.Position
+		var device, inode, fingerprint int64 // SQLite's integers have a sign
+		if err := rows.Scan(&p.Path, &device, &inode, &p.Offset, &fingerprint, &p.Hashed); err != nil {
+			return nil, failed("read", s.path, err)
+		}
+		p.Device, p.Inode, p.Fingerprint = uint64(device), uint64(inode), uint64(fingerprint)
+		all = append(all, p)
+	}
+	return all, failed("read", s.path, rows.Err())
+}
 
-// LoadState calls fn for each saved blob whose key begins with prefix, in the order of keys.
+// LoadState calls fn for each saved blob whose key begins with prefix, in the order of keys. fn may keep the blob, and
+// must not call the store.
 func (s *Store) LoadState(prefix string, fn func(key string, blob []byte) error) error {
-	return errors.ErrUnsupported
+	rows, err := s.conn.QueryContext(context.Background(), `SELECT key, value FROM state
+		WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 ORDER BY key`, prefix)
+	if err != nil {
+		return failed("read", s.path, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key string
+		var blob []byte
+		if err := rows.Scan(&key, &blob); err != nil {
+			return failed("read", s.path, err)
+		}
+		if err := fn(key, blob); err != nil {
+			return err
+		}
+	}
+	return failed("read", s.path, rows.Err())
 }

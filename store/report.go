@@ -1,0 +1,189 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"osm"
+)
+
+// Counts are sums over messages (by the hour of their arrival) and over attempts (by their own).
+type Counts struct {
+	Messages   int64
+	Recipients int64 // of the envelopes; where Exim does not log them, those delivered or failed
+	Bytes      int64
+	Stopped    int64 // messages that a verdict did not let go their way
+	Delivered  int64
+	Remote     int64 // of Delivered, those that left this server
+	Deferred   int64 // attempts
+	Failed     int64
+	Refusals   [osm.Other + 1]int64 // of Deferred and Failed, indexed by osm.Refusal
+}
+
+func (c *Counts) add(o *Counts) {
+	c.Messages += o.Messages
+	c.Recipients += o.Recipients
+	c.Bytes += o.Bytes
+	c.Stopped += o.Stopped
+	c.Delivered += o.Delivered
+	c.Remote += o.Remote
+	c.Deferred += o.Deferred
+	c.Failed += o.Failed
+	for i, n := range o.Refusals {
+		c.Refusals[i] += n
+	}
+}
+
+// Top is one line of a ranking.
+type Top struct {
+	Value string // hostile: escape it
+	Counts
+}
+
+// Order is what a ranking goes by.
+type Order uint8
+
+const (
+	ByMessages Order = iota
+	ByRecipients
+	ByFailed
+)
+
+var orderColumns = [...]string{"messages", "recipients", "failed"}
+
+// of is what c counts for in the order.
+func (o Order) of(c *Counts) int64 { return [...]int64{c.Messages, c.Recipients, c.Failed}[o] }
+
+// ReportQuery says what to sum up.
+type ReportQuery struct {
+	Since, Until time.Time   // widened to whole hours
+	Limit        int         // lines in a ranking; 0 means 20
+	Order        Order       // of the rankings
+	Classes      []osm.Class // in Total, Hours and rankings; empty: all but inbound and bounce
+}
+
+// Report is the sum of a time span.
+type Report struct {
+	Since, Until time.Time
+	Total        Counts
+	Hours        []Hour                // every hour of the span
+	Top          map[osm.KeyKind][]Top // account, login, script, client, sender-domain, subject
+	Classes      map[osm.Class]Counts  // every class that occurred
+	Events       map[EventKind]int64
+}
+
+// Hour is a point of the series for pictures.
+type Hour struct {
+	Start time.Time
+	Counts
+}
+
+// Report sums up the hours of a time span. Rankings are exact within a day; over several days a value is added up for
+// the days on which it is among the first thousand.
+func (r *Reader) Report(ctx context.Context, q ReportQuery) (*Report, error) {
+	if q.Limit <= 0 {
+		q.Limit = 20
+	}
+	if len(q.Classes) == 0 {
+		q.Classes = slices.DeleteFunc(append(osm.Classes(), osm.NoClass), func(c osm.Class) bool {
+			return c == osm.Inbound || c == osm.Bounce
+		})
+	}
+	q.Since = q.Since.UTC().Truncate(time.Hour)
+	q.Until = q.Until.UTC().Add(time.Hour - 1).Truncate(time.Hour)
+	report := &Report{Since: q.Since, Until: q.Until, Top: map[osm.KeyKind][]Top{}, Classes: map[osm.Class]Counts{},
+		Events: map[EventKind]int64{}}
+	for t := q.Since; t.Before(q.Until); t = t.Add(time.Hour) {
+		report.Hours = append(report.Hours, Hour{Start: t})
+	}
+	err := r.view(ctx, "report", func(v *view) error {
+		for _, span := range q.spans(v.days) {
+			if err := v.totals(span, &q, report); err != nil {
+				return err
+			}
+		}
+		for _, kind := range rankings {
+			top, err := v.ranking(kind, &q)
+			if err != nil {
+				return err
+			}
+			report.Top[kind] = top
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return report, nil
+}
+
+// span is the part of a report that lies in one day, with its hours, both included.
+type span struct {
+	day         day
+	first, last int64
+}
+
+func (q *ReportQuery) spans(days []day) []span {
+	var all []span
+	for _, d := range days {
+		first, end := q.Since.Sub(d.start())/time.Hour, q.Until.Sub(d.start())/time.Hour
+		if s := (span{d, max(int64(first), 0), min(int64(end), 24) - 1}); s.first <= s.last {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+const sumColumns = `sum(messages), sum(recipients), sum(bytes), sum(stopped), sum(delivered), sum(remote), sum(deferred),
+	sum(failed)`
+
+func (c *Counts) fields() []any {
+	return []any{&c.Messages, &c.Recipients, &c.Bytes, &c.Stopped, &c.Delivered, &c.Remote, &c.Deferred, &c.Failed}
+}
+
+// totals adds a day to the totals, the classes, the hours and the events.
+func (v *view) totals(s span, q *ReportQuery, to *Report) error {
+	add := func(hour, class int64, c *Counts) {
+		sum := to.Classes[osm.Class(class)]
+		sum.add(c)
+		to.Classes[osm.Class(class)] = sum
+		if slices.Contains(q.Classes, osm.Class(class)) {
+			to.Total.add(c)
+			to.Hours[s.day.start().Add(time.Duration(hour)*time.Hour).Sub(to.Since)/time.Hour].Counts.add(c)
+		}
+	}
+	err := v.each(func(rows *sql.Rows) error {
+		var hour, class int64
+		var c Counts
+		err := rows.Scan(append([]any{&hour, &class}, c.fields()...)...)
+		add(hour, class, &c)
+		return err
+	}, s.day.sql("SELECT hour, class, "+sumColumns+` FROM hourly_DAY
+		WHERE kind = 0 AND value = 0 AND hour BETWEEN ? AND ? GROUP BY hour, class`), s.first, s.last)
+	if err != nil {
+		return err
+	}
+	err = v.each(func(rows *sql.Rows) error {
+		var hour, class, refusal, count int64
+		if err := rows.Scan(&hour, &class, &refusal, &count); err != nil {
+			return err
+		}
+		var c Counts
+		c.Refusals[min(refusal, int64(osm.Other))] = count
+		add(hour, class, &c)
+		return nil
+	}, s.day.sql(`SELECT hour, class, refusal, count FROM refusal_DAY
+		WHERE kind = 0 AND value = 0 AND hour BETWEEN ? AND ?`), s.first, s.last)
+	if err != nil {
+		return err
+	}
+	return v.each(func(rows *sql.Rows) error {
+		var kind, count int64
+		err := rows.Scan(&kind, &count)
+		to.Events[EventKind(kind)] += count
+		return err
+	}, s.day.sql(`SELECT value, sum(messages) FROM hourly_DAY WHERE kind = ? AND hour BETWEEN ? AND ? GROUP BY value`),
+		eventTotals, s.first, s.last)
+}
