@@ -12,7 +12,7 @@ import (
 // find opens the file of the last position, or whatever is to be read instead. It returns false when that is not
 // possible now; the reason, where there is one, is in the status.
 func (l *log) find() bool {
-	l.gap = nil // found again
+	l.gap, l.passed = nil, false // found again
 	l.dropFormer()
 	files, err := family(l.path, l.Config.OldDirs)
 	if err != nil {
@@ -30,11 +30,7 @@ func (l *log) find() bool {
 	}
 	next := l.passCopies(files, newerThan(files, l.pos.Modified))
 	if next == len(files) {
-		if len(files) == 0 || !files[next-1].live {
-			l.missing(fs.ErrNotExist)
-		} else {
-			l.status.recovered(l.Logger, l.Now()) // there is only nothing in it yet
-		}
+		l.missing(fs.ErrNotExist)
 		return false
 	}
 	if !l.open(files, next, nil) {
@@ -42,8 +38,9 @@ func (l *log) find() bool {
 	}
 	if l.pos.Hashed > 0 {
 		l.lose(&Gap{Reason: fmt.Sprintf("the file of %s that was read up to byte %d is gone: its rest is lost",
-			l.path, l.pos.Offset)})
+			l.path, l.pos.Offset), Bytes: max(0, l.saw-l.pos.Offset)})
 	}
+	l.passed = l.saw > 0
 	return true
 }
 
@@ -126,10 +123,11 @@ func locate(files []member, pos osm.Position, maxLine int) int {
 	return found
 }
 
-// newerThan is the index of the oldest file that was written to after a time, len(files) when there is none.
+// newerThan is the index of the oldest file that was written to after a time, else of the log, which is always newer
+// than a file that is gone, else len(files).
 func newerThan(files []member, modified int64) int {
 	for i, m := range files {
-		if m.modified > modified {
+		if m.live || m.modified > modified {
 			return i
 		}
 	}

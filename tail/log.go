@@ -31,8 +31,9 @@ type log struct {
 	missed           int // ticks in which the file of pos was not found
 	watched          int // ticks that former is still watched
 
-	gap *Gap  // before the next text
-	saw int64 // size of the log when it was last seen before it was truncated
+	gap    *Gap  // before the next text
+	saw    int64 // size of the log when it was last seen before it was truncated; 0 when it was not
+	passed bool  // the end of that file's copy has been passed
 
 	status statusBox
 }
@@ -110,6 +111,10 @@ func (l *log) read() (piece, error) {
 	if l.changed = changed; changed {
 		l.quiet = 0
 	}
+	if s.live && s.offset == 0 && changed && s.looked {
+		return piece{}, errStale // nothing of it is known by which to tell whether it was copied and truncated
+	}
+	s.looked = true
 	truncated := s.live && s.unread() < 0
 	var p piece
 	if !truncated {
@@ -122,12 +127,13 @@ func (l *log) read() (piece, error) {
 		if s.offset > 0 {
 			l.saw = before
 		}
-		return piece{}, errTruncated
+		return piece{}, errStale
 	}
 	return p, err
 }
 
-var errTruncated = errors.New("the log was truncated")
+// errStale tells that what the source is must be found out anew.
+var errStale = errors.New("the log was truncated or may have been")
 
 // hand makes a batch of a piece.
 func (l *log) hand(p piece) Batch {
@@ -141,10 +147,10 @@ func (l *log) hand(p piece) Batch {
 		l.Logger.Warn("lines of the log may be missing", "log", l.path, "reason", g.Reason, "bytes", g.Bytes)
 		l.gap = nil
 	}
-	if s.live {
-		l.saw = 0
-		l.due = !b.AtEnd
+	if s.live || l.passed {
+		l.saw, l.passed = 0, false
 	}
+	l.due = !s.live || !b.AtEnd
 	l.status.handed(b, s.behind(), l.Now())
 	return b
 }
@@ -178,7 +184,7 @@ func (l *log) late() (Batch, bool) {
 func (l *log) onward(err error) (piece, bool) {
 	s := l.src
 	switch {
-	case err == errTruncated:
+	case err == errStale:
 		l.drop()
 		return piece{}, true
 	case err != nil && !s.packed:
@@ -224,7 +230,7 @@ func (l *log) leave() (piece, bool) {
 		return piece{}, false
 	}
 	newest := files[len(files)-1]
-	isCopy := newest.live && s.copiedFrom(newest)
+	isCopy := newest.live && (l.saw > 0 && !l.passed || s.copiedFrom(newest))
 	if files[next].live && !s.packed && !isCopy && (files[next].size == 0 || l.quiet < l.linger) {
 		return piece{}, false
 	}
@@ -276,10 +282,13 @@ func (l *log) take(files []member, next int, isCopy bool) bool {
 	}
 	if isCopy {
 		// The log may have been seen longer than its copy, of which the torn last line is then a part.
-		s.lose(max(l.saw-s.offset, s.split.unfinished()),
-			fmt.Sprintf("%s is a copy: what the log got between the copy and its truncation is lost", s.name))
+		lost := s.split.unfinished()
+		if !l.passed {
+			lost = max(lost, l.saw-s.offset)
+		}
+		s.lose(lost, fmt.Sprintf("%s is a copy: what the log got between the copy and its truncation is lost", s.name))
 	}
-	l.saw = 0
+	l.passed = l.saw > 0
 	l.lose(s.gap)
 	l.Logger.Info("log was rotated", "log", l.path, "read", s.name, "next", files[next].name)
 	l.status.rotated()

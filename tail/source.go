@@ -30,6 +30,7 @@ type source struct {
 	offset int64  // handed out
 	head   []byte // first bytes of what was handed out, at most headSize
 	gap    *Gap   // what is missing after this file
+	looked bool   // it was read before, with or without success
 }
 
 // openSource opens a member of a log at its beginning. The live log is never taken for a compressed one.
