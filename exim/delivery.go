@@ -13,7 +13,7 @@ import "strings"
 // is then followed by the <original>; so where one stands between fields, everything before it was the address.
 func delivery(s string, i int, e *Entry) {
 	if strings.HasPrefix(s[i:], "blackhole (") { // an ACL discarded the message
-		e.Address = "blackhole"
+		e.Address = s[i : i+len("blackhole")]
 		answer(s[i+len("blackhole "):], e)
 		return
 	}

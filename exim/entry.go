@@ -90,7 +90,7 @@ type Entry struct {
 	Errno     int    // of a deferral: what is in the brackets of "defer (-44)", Exim's or the system's number
 	Code      int    // SMTP reply code in Answer, 0 when there is none
 	Enhanced  string // RFC 3463 status code in Answer ("5.1.1"), "" when there is none
-	Phase     string // what a rejection refused: "RCPT", "MAIL", "DATA", "connection", ...
+	Phase     string // what a rejection refused (a constant, or part of the line): "RCPT", "MAIL", "DATA", "connection", ...
 	Dir       string // cwd= of a submission
 	Args      string // arguments of a submission
 
