@@ -17,7 +17,8 @@ import (
 // level do not know each other but where it is written here. A new room gets a row.
 var arrows = map[string][]string{
 	"osm":    {},
-	"action": {}, "chart": {}, "check": {}, "exim": {}, "fleet": {}, "netwatch": {}, "panel": {}, "store": {}, "tail": {},
+	"action": {"incident", "window"},
+	"chart":  {}, "check": {}, "exim": {}, "fleet": {}, "netwatch": {}, "panel": {}, "store": {}, "tail": {},
 	"window":   {},
 	"track":    {"exim"}, // an entry goes in
 	"enrich":   {"exim"},

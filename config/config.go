@@ -9,6 +9,7 @@ import (
 	"osm/detect"
 	"osm/enrich"
 	"osm/exim"
+	"osm/panel"
 	"osm/policy"
 	"osm/store"
 	"osm/tail"
@@ -24,6 +25,7 @@ type Config struct {
 	Tail    tail.Config   `toml:"tail" doc:"How the log is followed."`
 	Track   track.Config  `toml:"track" doc:"What is remembered of messages on their way."`
 	Enrich  enrich.Config `toml:"enrich" doc:"What is looked up about a message."`
+	Panel   panel.Config  `toml:"panel" doc:"Who owns what on this server."`
 	Detect  detect.Config `toml:"detect" doc:"How much evidence it takes to call a sender a spammer."`
 	Rules   []policy.Rule `toml:"rule" doc:"Limits and conditions of your own, asked in the order of the file."`
 	Store   store.Config  `toml:"store" doc:"Where the history is kept, and for how long."`
@@ -37,6 +39,7 @@ func Defaults() Config {
 		Tail:    tail.DefaultConfig(),
 		Track:   track.DefaultConfig(),
 		Enrich:  enrich.DefaultConfig(),
+		Panel:   panel.DefaultConfig(),
 		Detect:  detect.DefaultConfig(),
 		Store:   store.DefaultConfig(),
 		Control: Control{Socket: "/run/osm/control.sock"},

@@ -56,9 +56,9 @@ type asked struct {
 }
 
 const (
-	verdictsMost = 50_000  // per turn, some 300 bytes each
-	toldMost     = 10_000  // messages per turn
-	toldEach     = 1_000   // recipients of one message
+	verdictsMost = 50_000 // per turn, some 300 bytes each
+	toldMost     = 10_000 // messages per turn
+	toldEach     = 1_000  // recipients of one message
 	refusedMost  = 10_000 // between two flushes
 )
 

@@ -59,11 +59,7 @@ func New(cfg config.Config, o Options) (*Daemon, error) {
 	if d.zone == nil {
 		d.zone = time.Local
 	}
-	if o.Panel != nil {
-		d.panel = o.Panel()
-	} else {
-		d.panel = panel.Detect("/")
-	}
+	d.panel = panel.Open(cfg.Panel, "/", time.Now())
 	return d, nil
 }
 

@@ -44,9 +44,7 @@ func Replay(ctx context.Context, cfg config.Config, o ReplayOptions) error {
 	if zone == nil {
 		zone = time.Local
 	}
-	timer := exim.NewParser(zone)
-	reader, err := tail.Read(o.Paths, tail.ReadOptions{Size: pieceSize, Stdin: o.Stdin, Logger: o.Logger,
-		Time: func(line string) (int64, bool) { return timer.Time(line) }})
+	reader, err := tail.Read(o.Paths, tail.ReadOptions{Size: pieceSize, Stdin: o.Stdin, Logger: o.Logger, Time: timeOf(zone)})
 	if err != nil {
 		return err
 	}
@@ -69,6 +67,16 @@ func Replay(ctx context.Context, cfg config.Config, o ReplayOptions) error {
 		r.engine.Detect.Dirty(o.Learned)
 	}
 	return damaged
+}
+
+// timeOf reads the time of a line, for logs that are merged by it.
+func timeOf(zone *time.Location) func(line string) (unixNano int64, ok bool) {
+	parser := exim.NewParser(zone)
+	var entry exim.Entry
+	return func(line string) (int64, bool) {
+		parser.Parse(line, &entry)
+		return entry.Time.UnixNano(), !entry.Time.IsZero()
+	}
 }
 
 // pieceSize is small enough for the entries of one piece to stay in the processor's cache until the engine reads them.

@@ -144,3 +144,6 @@ func (i *Incident) turn(at time.Time, s State, text string) {
 	}
 	i.Timeline = append(i.Timeline, Step{at, s, text})
 }
+
+// States lists every state in the order of a life.
+func States() []State { return []State{Open, Growing, Stopped, Closed, Reopened} }

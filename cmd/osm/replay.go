@@ -43,7 +43,7 @@ func (p *program) replay() *cobra.Command {
 				return err
 			}
 			r := replaying{program: p, cfg: loaded.Config, since: since, until: until, summary: daemon.NewSummary()}
-			r.options = daemon.ReplayOptions{Paths: args, Stdin: p.in, Panel: panel.Detect("/"), Zone: zone}
+			r.options = daemon.ReplayOptions{Paths: args, Stdin: p.in, Panel: panel.Open(loaded.Panel, "/", p.now()), Zone: zone}
 			if compare != "" {
 				other, err := config.Load(compare)
 				if err != nil {
