@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"osm"
@@ -22,6 +23,8 @@ type newsletter struct {
 	batch   int     // recipients a message
 	subject string
 	grow    float64
+	verp    bool // every message has a sender of its own, so that bounces tell the reader
+	named   bool // the subject begins with the reader's name
 }
 
 func (b *builder) addNewsletter(a *account, d dice) {
@@ -45,7 +48,7 @@ func (b *builder) weekly(d dice, n *newsletter) {
 func (b *builder) newsletter(a *account, d dice, script bool) *newsletter {
 	r := b.ranges
 	n := &newsletter{sender: pick(d, []string{"newsletter@", "news@", "info@", "bounce@"}) + a.domain, dead: d.log(r.dead),
-		pace: d.log(r.newsPace), batch: 1, subject: pick(d, b.words.news), grow: d.log(r.readersGrow)}
+		verp: d.chance(r.verp), named: d.chance(r.named), pace: d.log(r.newsPace), batch: 1, subject: pick(d, b.words.news), grow: d.log(r.readersGrow)}
 	if script {
 		n.src = b.script("newsletter", a, a.root+pick(d, b.words.goodFolders))
 		a.scripts = append(a.scripts, n.src)
@@ -78,7 +81,14 @@ func (b *builder) issue(n *newsletter, d dice, at time.Duration, subject string)
 	}
 	for i := 0; i < len(readers); i += n.batch {
 		to := readers[i:min(i+n.batch, len(readers))]
-		b.send(send{at: at, src: n.src, from: n.from, sender: n.sender, subject: subject, to: to, mood: m,
+		sender, title := n.sender, subject
+		if n.verp && n.batch == 1 {
+			sender = "bounce+" + strings.ReplaceAll(to[0], "@", "=") + n.sender[strings.IndexByte(n.sender, '@'):]
+		}
+		if n.named && n.batch == 1 {
+			title = to[0][:strings.IndexAny(to[0], ".0123456789@")] + ", " + subject
+		}
+		b.send(send{at: at, src: n.src, from: n.from, sender: sender, subject: title, to: to, mood: m,
 			size: int32(d.lognormal(30000, 0.1))})
 		at += time.Duration(float64(len(to)) * float64(time.Hour) / n.pace * (0.7 + 0.6*d.Float64()))
 	}

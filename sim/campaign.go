@@ -243,6 +243,6 @@ func (b *builder) office(at time.Duration) bool {
 }
 
 // anonymous is a source without a login from this machine.
-func (b *builder) anonymous(name string) *source {
-	return b.source("localhost", name, source{class: osm.Localhost})
+func (b *builder) anonymous(kind, name string) *source {
+	return b.source(kind, name, source{class: osm.Localhost})
 }

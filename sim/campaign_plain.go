@@ -133,7 +133,7 @@ func localhost(b *builder, d dice, c *attack) {
 	if d.chance(0.5) {
 		c.sender = b.target
 	}
-	b.mail(d, c, from(b.anonymous("127.0.0.1 "+helo), []*client{&own}), b.strangers)
+	b.mail(d, c, from(b.anonymous("spam", "127.0.0.1 "+helo), []*client{&own}), b.strangers)
 }
 
 func stolenNewsletter(b *builder, d dice, c *attack) {

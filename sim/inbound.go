@@ -62,6 +62,31 @@ func (b *builder) forward(d dice, alias, target string, from time.Duration, dail
 	}
 }
 
+// away lets some people's mailboxes answer by themselves for a while, each address once, the spammers' too. Such answers have
+// no sender (RFC 3834), so that they are never answered in turn.
+func (b *builder) away() {
+	d := b.dice("away")
+	absent := map[string][2]time.Duration{}
+	answer := map[string]*source{}
+	for _, p := range b.people {
+		if d.chance(b.ranges.absent) {
+			begin := d.between(0, b.span)
+			absent[p.address] = [2]time.Duration{begin, begin + d.between(2*24*time.Hour, 20*24*time.Hour)}
+			answer[p.address] = b.source("autoreply", p.address, source{class: osm.Bounce, user: "Debian-exim"})
+		}
+	}
+	told := map[string]bool{}
+	for _, s := range b.world.sends {
+		span, ok := absent[s.to[0]]
+		if !ok || s.src.class != osm.Inbound || s.at < span[0] || s.at > span[1] || told[s.to[0]+s.sender] {
+			continue
+		}
+		told[s.to[0]+s.sender] = true
+		b.send(send{at: s.at + time.Second, src: answer[s.to[0]], subject: "Re: " + s.subject, to: []string{s.sender},
+			mood: &mood{dead: 0.1}})
+	}
+}
+
 // background is what every server sees: spam for its mailboxes and guessed passwords.
 func (b *builder) background(d dice) {
 	for range int(float64(b.cfg.Days) * noise * float64(len(b.accounts))) {

@@ -60,7 +60,9 @@ func (b *builder) travel(p *person, d dice) {
 	}
 	roaming := b.phone(d)
 	roaming.net, roaming.ip = abroad, abroad.addr(d)
+	src := b.aside(p.src, "traveller")
 	for _, s := range b.ofPerson(p, begin, end) {
+		s.src = src
 		if s.from.ip.IsLoopback() && d.chance(0.7) {
 			continue // webmail works from anywhere
 		}
@@ -82,9 +84,9 @@ func (b *builder) newDevice(p *person, d dice) {
 	if d.chance(0.3) {
 		fresh = b.phone(d)
 	}
-	share := d.uniform(span{0.3, 1})
+	share, src := d.uniform(span{0.3, 1}), b.aside(p.src, "new-device")
 	for _, s := range b.ofPerson(p, b.begun(d), b.span) {
-		if d.chance(share) {
+		if s.src = src; d.chance(share) {
 			s.from = fresh.connect(d)
 		}
 	}
@@ -133,12 +135,12 @@ func (b *builder) moveAway(p *person, d dice) {
 	if d.chance(0.4) {
 		return
 	}
-	service := pick(d, b.net.mailers)
+	service, src := pick(d, b.net.mailers), b.aside(p.src, "moved-mailbox")
 	for _, s := range b.ofPerson(p, begin, b.span) {
 		name := fmt.Sprintf("mail-%s%d-f%d.%s.example", "wm", d.IntN(3), 30+d.IntN(40), service.name)
 		c := service.at(d, service.addr(d), name)
 		c.host = name
-		s.from = c
+		s.src, s.from = src, c
 	}
 	p.taken = true
 }
@@ -149,7 +151,7 @@ func (b *builder) firstNewsletter(a *account, d dice) {
 	n.src = b.aside(n.src, "first-newsletter")
 	if n.from != nil && d.chance(0.5) && len(a.people) > 0 {
 		p := pick(d, a.people) // by hand, from a person's own mailbox
-		a.mailing = nil
+		a.mailing, n.verp = nil, false
 		n.src, n.sender, n.from, p.taken = b.aside(p.src, "first-newsletter"), p.address, p.devices[0].connect(d), true
 	}
 	a.taken = true

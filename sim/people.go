@@ -20,7 +20,6 @@ type person struct {
 	newRate float64
 	likes   []string // contacts, the most written-to first
 	groups  [][]string
-	next    int // how many of likes have been written to
 	taken   bool
 }
 

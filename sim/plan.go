@@ -183,6 +183,7 @@ func (b *builder) populate() {
 		b.furnish(a, b.dice("account "+a.name), i)
 	}
 	b.background(b.dice("background"))
+	b.away()
 }
 
 // furnish gives an account its senders.
@@ -196,7 +197,7 @@ func (b *builder) furnish(a *account, d dice, i int) {
 		share float64
 		make  func(*account, dice)
 	}{{r.shops, b.addShop}, {r.newsletters, b.addNewsletter}, {r.invoices, b.addInvoices}, {r.forwarders, b.addForwarders},
-		{r.lists, b.addList}, {r.monitors, b.addMonitor}, {r.signups, b.addSignup}, {r.forms, b.addForm}, {r.crons, b.addCron}} {
+		{r.lists, b.addList}, {r.monitors, b.addMonitor}, {r.signups, b.addSignup}, {r.forms, b.addForm}, {r.crons, b.addCron}, {r.apps, b.addApp}} {
 		if i == n || d.chance(kind.share) {
 			kind.make(a, d)
 		}

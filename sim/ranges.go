@@ -38,6 +38,8 @@ type ranges struct {
 	firstReaders           span
 	waves, probes, sorted  float64         // shares of campaigns that come in waves, are tried first, have lists in order
 	sessions               float64         // share of days on which a person writes everything at one go
+	verp, named            float64         // shares of newsletters
+	apps, absent           float64         // share of accounts with a local application, of people with an automatic reply
 	newsEvery              []time.Duration // between two issues
 	segments               span            // share of the readers that get an issue
 	root                   func(user, domain string) string
@@ -51,7 +53,7 @@ var families = [...]ranges{Build: {
 	volume: span{100, 20000}, pace: span{20, 10000}, ips: span{1, 1000}, wide: span{50, 500}, campaignDead: span{0, 0.4},
 	campaignSpam: span{0, 0.6},
 	travellers:   0.05, devices: 0.05, merges: 0.02, moves: 0.02, firstNews: 0.02, newSignup: 0.02, siteMoves: 0.03, agencies: 0.02,
-	mergeSize: span{50, 300}, firstReaders: span{200, 3000}, waves: 0.15, probes: 0.2, sorted: 0.2, sessions: 0.2,
+	mergeSize: span{50, 300}, firstReaders: span{200, 3000}, waves: 0.15, probes: 0.2, sorted: 0.2, sessions: 0.2, verp: 0.15, named: 0.15, apps: 0.04, absent: 0.03,
 	newsEvery: []time.Duration{7 * oneDay}, segments: span{1, 1},
 	root: func(user, _ string) string { return "/home/" + user + "/public_html" },
 }, Held: {
@@ -62,7 +64,7 @@ var families = [...]ranges{Build: {
 	volume: span{120, 15000}, pace: span{15, 12000}, ips: span{1, 800}, wide: span{40, 450}, campaignDead: span{0.01, 0.35},
 	campaignSpam: span{0, 0.5},
 	travellers:   0.06, devices: 0.07, merges: 0.025, moves: 0.015, firstNews: 0.025, newSignup: 0.015, siteMoves: 0.02, agencies: 0.025,
-	mergeSize: span{40, 350}, firstReaders: span{150, 4000}, waves: 0.35, probes: 0.4, sorted: 0.4, sessions: 0.5,
+	mergeSize: span{40, 350}, firstReaders: span{150, 4000}, waves: 0.35, probes: 0.4, sorted: 0.4, sessions: 0.5, verp: 0.3, named: 0.1, apps: 0.06, absent: 0.02,
 	newsEvery: []time.Duration{7 * oneDay, 7 * oneDay, 7 * oneDay, 3*oneDay + 12*time.Hour, 10 * oneDay}, segments: span{0.6, 1.3},
 	root: func(user, domain string) string { return fmt.Sprintf("/home/%s/web/%s/public_html", user, domain) },
 }}

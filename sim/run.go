@@ -107,7 +107,7 @@ func (r *run) arrive(s *send, number uint64) {
 }
 
 func (w *World) label(s *send) Label {
-	l := Label{Kind: s.src.kind, Sender: s.src.number, Apart: s.src.class == osm.Inbound || s.src.class == osm.Bounce}
+	l := Label{Kind: s.src.kind, Sender: s.src.number, Apart: s.src.class == osm.Inbound || s.src == w.mailer}
 	if s.campaign != 0 {
 		c := &w.Campaigns[s.campaign-1]
 		l.Kind, l.Campaign, l.ID, l.Apart = c.Kind, c.Kind, int(s.campaign), false

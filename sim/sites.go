@@ -155,3 +155,24 @@ func (b *builder) addMonitor(a *account, d dice) {
 		}
 	}
 }
+
+// addApp is an application on the server that mails over SMTP to this machine without a login, as many may: tickets,
+// reports and reminders to customers and colleagues.
+func (b *builder) addApp(a *account, d dice) {
+	local := *webmail().where
+	local.helo = pick(d, []string{"localhost", "localhost.localdomain", serverName, "app", "[127.0.0.1]"})
+	src := b.anonymous("app", "127.0.0.1 "+a.domain)
+	sender, daily, reuse, served := "tickets@"+a.domain, d.log(span{3, 150}), d.uniform(span{0.3, 0.9}), []string{}
+	for day := range b.cfg.Days {
+		for range d.poisson(daily * weekdayCounts[b.weekday(day)] / weekdayCounts[0]) {
+			at := time.Duration(day)*24*time.Hour + clock(d, hourCounts, -2)
+			to := b.contact(d, a)
+			if len(served) > 0 && d.chance(reuse) {
+				to = pick(d, served)
+			}
+			served = append(served, to)
+			b.send(send{at: at, src: src, from: &local, sender: sender, to: []string{to},
+				subject: fmt.Sprintf("[#%d] %s", 1000+d.IntN(9000), b.words.subject(d))})
+		}
+	}
+}

@@ -164,7 +164,7 @@ func TestEveryKindIsThere(t *testing.T) {
 		}
 		for _, k := range slices.Concat(Kinds(true, true), []string{"person", "shop", "newsletter", "invoices", "forwarded",
 			"forwarded-spam", "list", "monitor", "signup", "form", "cron", "bounce", "inbound", "agency", "first-newsletter",
-			"new-signup", "moved-site"}) {
+			"new-signup", "moved-site", "app", "traveller", "new-device"}) {
 			if counts[k] == 0 {
 				t.Errorf("%v: no %s", f, k)
 			}
@@ -183,7 +183,7 @@ func TestStoppedMailHasNoConsequences(t *testing.T) {
 				spam++
 			case ev.Kind == Delivery && ev.Label.Wanted() && (ev.Delivery.Refusal == osm.Spam || ev.Delivery.Refusal == osm.Listed):
 				refused++
-			case ev.Kind == Arrival && ev.Message.Class == osm.Bounce:
+			case ev.Kind == Arrival && ev.Label.Kind == "bounce":
 				bounces++
 			case ev.Kind == Arrival && ev.Label.ID > 0 && stop:
 				return osm.Reject

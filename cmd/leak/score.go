@@ -36,6 +36,7 @@ func (c counted) percent() float64 { return 100 * float64(c.wrong) / float64(max
 type campaignScore struct {
 	recipients int
 	through    int // let through in all
+	messages   int // the messages of these
 	before     int // let through before the first message that was stopped
 	stopped    bool
 	start      time.Time
@@ -58,11 +59,12 @@ type senderScore struct {
 func judgeWorld(w *sim.World, learned time.Time, decide sim.Decide, open bool) *score {
 	s := &score{world: w, apart: map[string]counted{}, kinds: map[string]counted{}, senders: map[int]*senderScore{},
 		campaigns: make([]campaignScore, len(w.Campaigns))}
-	misused := map[int]time.Time{}
+	misused := map[string]time.Time{} // by name: a sender has one more number for every oddity
 	for i := range w.Campaigns {
 		for _, n := range w.Campaigns[i].Senders {
-			if t, ok := misused[n]; !ok || w.Campaigns[i].Start.Before(t) {
-				misused[n] = w.Campaigns[i].Start
+			name := w.Senders[n].Name
+			if t, ok := misused[name]; !ok || w.Campaigns[i].Start.Before(t) {
+				misused[name] = w.Campaigns[i].Start
 			}
 		}
 	}
@@ -91,7 +93,7 @@ func judgeWorld(w *sim.World, learned time.Time, decide sim.Decide, open bool) *
 			c.add(n, stopped)
 			s.apart[l.Kind] = c
 		default:
-			at, ok := misused[l.Sender]
+			at, ok := misused[w.Senders[l.Sender].Name]
 			s.wanted(ev, n, stopped, ok && !ev.Time.Before(at))
 		}
 		if open {
@@ -112,6 +114,7 @@ func (c *campaignScore) add(ev *sim.Event, n int, stopped bool) {
 		c.stopped, c.after, c.reason = true, ev.Time.Sub(c.start), ev.Message.Verdict.Rule+" "+ev.Message.Verdict.Detail
 	case !stopped:
 		c.through += n
+		c.messages++
 		if !c.stopped {
 			c.before += n
 		}

@@ -72,9 +72,9 @@ func printJudges(out io.Writer, judges []judge, scores map[string][]*score) {
 // printCampaigns is one judge's table by kind of campaign.
 func printCampaigns(out io.Writer, scores []*score) {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "campaign\truns\trecipients\tthrough: median\tworst\tbefore the first stop: median\tleak %\ttime to stop\tnever\t")
+	fmt.Fprintln(t, "campaign\truns\trecipients\tthrough: median\tworst\tmessages: median\tworst\tbefore the first stop: median\tleak %\ttime to stop\tnever\t")
 	for _, k := range sim.Kinds(true, true) {
-		var through, before []int
+		var through, messages, before []int
 		var after []time.Duration
 		var sum counted
 		never := 0
@@ -84,6 +84,7 @@ func printCampaigns(out io.Writer, scores []*score) {
 					continue
 				}
 				through, before = append(through, c.through), append(before, c.before)
+				messages = append(messages, c.messages)
 				sum.all, sum.wrong = sum.all+c.recipients, sum.wrong+c.through
 				if c.stopped {
 					after = append(after, c.after)
@@ -99,8 +100,8 @@ func printCampaigns(out io.Writer, scores []*score) {
 		if len(after) > 0 {
 			stop = median(after).Round(time.Second).String()
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%.2f\t%s\t%d\t\n", k, len(through), sum.all, median(through), slices.Max(through),
-			median(before), sum.percent(), stop, never)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.2f\t%s\t%d\t\n", k, len(through), sum.all, median(through), slices.Max(through),
+			median(messages), slices.Max(messages), median(before), sum.percent(), stop, never)
 	}
 	t.Flush()
 }
