@@ -18,6 +18,7 @@ func (p *program) commands() []entry {
 		{look, p.replay()},
 		{look, p.parse()},
 		{run, p.serve()},
+		{run, p.demo()},
 		{setUp, p.configuration()},
 		{setUp, p.doctor()},
 		{setUp, p.man()},
@@ -41,8 +42,8 @@ func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "osm",
 		Short: "Outgoing Spam Monitor for Exim",
-		Long: "osm watches the mail that leaves a server with Exim and shows who sends what, by which way, to how many and with\n" +
-			"what result.",
+		Long: "osm (Outgoing Spam Monitor) watches the mail that leaves a server with Exim and shows who sends what, by which way, to\n" +
+			"how many and with what result.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -104,4 +105,14 @@ func (p *program) configFlag(c *cobra.Command) {
 // jsonFlag gives a command that prints tables the flag --json.
 func (p *program) jsonFlag(c *cobra.Command) {
 	c.Flags().BoolVar(&p.json, "json", false, "print JSON instead of tables")
+}
+
+// wants is for commands with arguments: what to say when there are fewer than least, or more than most (0: any number).
+func wants(least, most int, say string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < least || most > 0 && len(args) > most {
+			return wrongUsage("%s", say)
+		}
+		return nil
+	}
 }

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"osm"
+	"osm/config"
+	service "osm/daemon"
+	"osm/lab"
+	"osm/panel"
+	"osm/store"
+)
+
+// demo shows osm at work on a real Exim of its own.
+type demo struct {
+	*program
+	span time.Duration // 0: until Ctrl-C
+	keep bool
+	seed uint64
+}
+
+func (p *program) demo() *cobra.Command {
+	d := demo{program: p}
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch osm at work: a private Exim with real mail, then spam",
+		Long: "Starts a real Exim of its own on loopback, in a temporary folder: the system's Exim, its users and its files are not\n" +
+			"touched. People, a shop, a newsletter and scripts send mail through it; after a while a stolen password and a hacked\n" +
+			"script begin to send spam. What osm sees is shown line by line, until Ctrl-C or for the time given, and summed up at the\n" +
+			"end. Nothing is left behind. Needs root; installs Debian's " + lab.Package + " where there is no Exim.",
+		Example: "  osm demo --for 30s\n  osm demo --keep",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if d.span < 0 {
+				return wrongUsage("--for %s: must not be negative", d.span)
+			}
+			return d.run(c.Context())
+		},
+	}
+	c.Flags().DurationVar(&d.span, "for", 0, "end by itself after this time (default: Ctrl-C ends it)")
+	c.Flags().BoolVar(&d.keep, "keep", false, "leave the folder with log, spool and history, to look at with the other commands")
+	c.Flags().Uint64Var(&d.seed, "seed", 1, "draws the people and what they send")
+	return c
+}
+
+// run is the demo from the first to the last line.
+func (d *demo) run(ctx context.Context) (err error) {
+	if installed, err := lab.Install(d.err); err != nil {
+		return err
+	} else if installed {
+		fmt.Fprintf(d.out, "Installed %s. Its service was not started.\n", lab.Package)
+	}
+	sink, err := lab.NewSink(lab.SinkOptions{Spam: lab.SpamMark, SpamAfter: 60, ListedAfter: 300, Keep: 1})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sink.Close()) }()
+	town := lab.NewTown(d.seed)
+	options := town.Options()
+	options.Sink, options.Selector, options.Keep = sink, lab.SelectorBest, d.keep
+	options.Log = slog.New(slog.NewTextHandler(d.err, nil))
+	server, err := lab.Start(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	cfg, err := d.configuration(server)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, "A private Exim runs in %s; people send through it, and osm follows its log.\n\n", server.Folder())
+	show := newPicture(d.out, d.now)
+	since := d.now()
+	if err := d.watch(ctx, server, town, cfg, show); err != nil {
+		return err
+	}
+	return d.close(context.WithoutCancel(ctx), cfg, show, since)
+}
+
+// attack says when the spam begins: in good time to be seen.
+func (d *demo) attack() lab.Attack {
+	if d.span == 0 {
+		return lab.Attack{Login: 12 * time.Second, Script: 24 * time.Second}
+	}
+	return lab.Attack{Login: d.span / 3, Script: d.span * 3 / 5}
+}
+
+// configuration is that of an empty file, but for the places, and is written beside the log for osm's other commands.
+func (d *demo) configuration(server *lab.Exim) (config.Config, error) {
+	cfg := config.Defaults()
+	at := func(name string) string { return filepath.Join(server.Folder(), name) }
+	cfg.Exim.Log, cfg.Exim.Binary = server.LogPath(), server.Binary()
+	cfg.Store.Path = at("osm.db")
+	cfg.Control.Socket = at("control.sock")
+	cfg.Enrich.Country = at("countries.mmdb")
+	if err := lab.WriteCountries(cfg.Enrich.Country); err != nil {
+		return cfg, err
+	}
+	return cfg, d.toFile(at("osm.toml"), func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "[exim]\nlog = %q\nbinary = %q\n[store]\npath = %q\n[control]\nsocket = %q\n[enrich]\ncountry = %q\n",
+			cfg.Exim.Log, cfg.Exim.Binary, cfg.Store.Path, cfg.Control.Socket, cfg.Enrich.Country)
+		return err
+	})
+}
+
+// frame is the time between two pictures, and settle how long the demo waits at its end for deliveries on their way.
+const (
+	frame  = 200 * time.Millisecond
+	settle = 3 * time.Second
+)
+
+// watch runs the daemon and the town side by side until ctx or the time is over, or one of them fails.
+func (d *demo) watch(ctx context.Context, server *lab.Exim, town *lab.Town, cfg config.Config, show *picture) error {
+	ready := make(chan struct{})
+	follower, err := service.New(cfg, service.Options{
+		Logger: slog.New(slog.NewTextHandler(show, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Watch:  service.Watch{Arrival: show.arrival, Delivery: show.delivery},
+		Ready:  sync.OnceFunc(func() { close(ready) }),
+		Panel:  func() *panel.Panel { return panel.Open(panel.DefaultConfig(), server.Root(), d.now()) },
+	})
+	if err != nil {
+		return err
+	}
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- untilTold(follower.Run(following), following) }()
+	select {
+	case <-ready:
+	case err := <-ended:
+		return err
+	}
+	if err := d.play(ctx, server, town, show, ended); err != nil {
+		return err
+	}
+	stop()
+	return <-ended
+}
+
+// play lets the town send and redraws the picture.
+func (d *demo) play(ctx context.Context, server *lab.Exim, town *lab.Town, show *picture, ended <-chan error) error {
+	playing, stop := context.WithCancel(ctx)
+	if d.span > 0 {
+		defer time.AfterFunc(d.span, stop).Stop()
+	}
+	done := make(chan struct{})
+	defer func() { stop(); <-done }()
+	go func() {
+		defer close(done)
+		server.Play(playing, town.Letters(d.attack()), func(l *lab.Letter, err error) {
+			if playing.Err() == nil {
+				show.sent(l, err)
+			}
+		})
+	}()
+	tick := time.NewTicker(frame)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			show.draw()
+		case <-done:
+			for range settle / frame {
+				if !show.waiting() {
+					break
+				}
+				<-tick.C
+				show.draw()
+			}
+			return nil
+		case err := <-ended:
+			return err
+		case <-server.Ended():
+			return errors.New("the private Exim has ended by itself")
+		}
+	}
+}
+
+// close sums up.
+func (d *demo) close(ctx context.Context, cfg config.Config, show *picture, since time.Time) error {
+	show.end()
+	reader, err := store.OpenReader(cfg.Store.Path)
+	if err != nil {
+		return err
+	}
+	report, err := reader.Report(ctx, store.ReportQuery{Since: since, Until: d.now(), Limit: 5})
+	if err = errors.Join(err, reader.Close()); err != nil {
+		return err
+	}
+	if err := writeReport(d.out, report, terminalWidth(d.out)); err != nil {
+		return err
+	}
+	if d.keep {
+		folder := filepath.Dir(cfg.Store.Path)
+		fmt.Fprintf(d.out, "\nKept: %s\nLook at it with: osm search -c %s\n", folder, osm.Printable(filepath.Join(folder, "osm.toml")))
+	}
+	return nil
+}

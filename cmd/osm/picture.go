@@ -1,0 +1,257 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"osm"
+	"osm/lab"
+)
+
+// picture is what the demo shows: a line for each message when its result is known and, on a terminal, one line of
+// totals below them. The engine, the senders and the clock draw it together.
+type picture struct {
+	mu       sync.Mutex
+	out      io.Writer
+	now      func() time.Time
+	begin    time.Time
+	layout   layout
+	terminal bool            // the line of totals is drawn over
+	rows     map[string]*row // by message id
+	bounces  map[string]int  // shown, by recipient
+	wanted   tally
+	spam     map[lab.Scene]*tally
+
+	delivered, deferred, failed, refused int // recipients, and letters that Exim refused
+}
+
+// tally counts messages of one kind by what osm said of them.
+type tally struct {
+	messages, recipients int
+	stopped              int // messages
+	before, beforeTo     int // messages, recipients before the first that was stopped
+}
+
+// row is one message and what became of it so far.
+type row struct {
+	message                     osm.Message
+	seen                        time.Time
+	delivered, deferred, failed int // recipients
+	remote                      bool
+	refusal                     osm.Refusal // of the latest failure or deferral
+	shown                       bool
+}
+
+// patience is how long a message waits for its result before it is shown without, and memory how long a deferred one may
+// still get one.
+const (
+	patience = 2 * time.Second
+	memory   = 10 * time.Minute
+)
+
+func newPicture(out io.Writer, now func() time.Time) *picture {
+	width := terminalWidth(out)
+	p := &picture{out: out, now: now, begin: now(), layout: newLayout(width), terminal: width > 0,
+		rows: map[string]*row{}, bounces: map[string]int{}, spam: map[lab.Scene]*tally{}}
+	p.print(lipgloss.NewStyle().Bold(true).Render(p.layout.line(heads())))
+	return p
+}
+
+// arrival takes a message that has come in.
+func (p *picture) arrival(m *osm.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := &row{message: *m, seen: p.now()}
+	r.message.Recipients = slices.Clone(m.Recipients)
+	p.rows[m.ID] = r
+	count := &p.wanted
+	if scene := lab.SpamSceneOf(m); scene.Spam() {
+		if p.spam[scene] == nil {
+			p.spam[scene] = &tally{}
+			p.announce(scene)
+		}
+		count = p.spam[scene]
+	}
+	count.messages++
+	count.recipients += len(m.Recipients)
+	if m.Verdict.Action != osm.Accept {
+		count.stopped++
+	} else if count.stopped == 0 {
+		count.before, count.beforeTo = count.messages, count.recipients
+	}
+}
+
+// delivery takes what became of one recipient.
+func (p *picture) delivery(m *osm.Message, d *osm.Delivery) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.rows[m.ID]
+	if r == nil {
+		return
+	}
+	switch d.Outcome {
+	case osm.Delivered:
+		r.delivered++
+		p.delivered++
+		r.remote = r.remote || d.Remote
+	case osm.Deferred:
+		r.deferred++
+		p.deferred++
+		r.refusal = d.Refusal
+	case osm.Failed:
+		r.failed++
+		p.failed++
+		r.refusal = d.Refusal
+	}
+	r.message.Class = m.Class // a delivery may tell that it is a forward
+	if r.settled() {
+		p.show(r)
+	}
+}
+
+// settled tells whether every recipient has had an answer.
+func (r *row) settled() bool {
+	return r.delivered+r.deferred+r.failed >= max(len(r.message.Recipients), 1)
+}
+
+// sent takes what Exim said to a sender.
+func (p *picture) sent(l *lab.Letter, err error) {
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused++
+	p.print(colour(red).Render(cut(osm.Printable(fmt.Sprintf("refused: %s to %s: %v", l.Sender, strings.Join(l.Recipients, ", "), err)),
+		p.layout.width)))
+}
+
+// draw shows what has waited long enough, forgets what is over, and brings the totals up to date.
+func (p *picture) draw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	for id, r := range p.rows {
+		age := now.Sub(r.seen)
+		if !r.shown && age > patience {
+			p.show(r)
+		}
+		if r.shown && r.deferred == 0 && r.settled() || age > memory {
+			delete(p.rows, id)
+		}
+	}
+	p.status()
+}
+
+// waiting tells whether there are messages without a result.
+func (p *picture) waiting() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.rows {
+		if !r.shown {
+			return true
+		}
+	}
+	return false
+}
+
+// Write puts what the daemon logs among the messages.
+func (p *picture) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for line := range strings.Lines(string(text)) {
+		p.print(cut(osm.Printable(strings.TrimSuffix(line, "\n")), p.layout.width))
+	}
+	return len(text), nil
+}
+
+// mostBounces is how many bounces to one recipient are shown: spam makes many.
+const mostBounces = 3
+
+// show prints a message's line. A message that was deferred is shown again when it is settled.
+func (p *picture) show(r *row) {
+	if to := r.message.Recipients; r.message.Sender == "" && len(to) == 1 {
+		if p.bounces[to[0]]++; p.bounces[to[0]] > mostBounces {
+			r.shown = true
+			return
+		}
+	}
+	text, style := r.result()
+	p.print(p.layout.styled(append(p.layout.describe(&r.message), text), colour(classColours[r.message.Class]), style))
+	r.shown = true
+}
+
+// announce says what begins.
+func (p *picture) announce(scene lab.Scene) {
+	p.print("")
+	p.print(colour(red).Render(fmt.Sprintf("──── %s: %s", p.now().Format(time.TimeOnly), scene.Story())))
+	p.print("")
+}
+
+// print writes one finished line above the totals.
+func (p *picture) print(line string) {
+	if p.terminal {
+		io.WriteString(p.out, eraseLine)
+	}
+	lipgloss.Fprint(p.out, line+"\n") // without the colours that out can't show
+	p.status()
+}
+
+// eraseLine goes to the start of the line and clears it (ECMA-48, EL).
+const eraseLine = "\r\x1b[2K"
+
+func (p *picture) status() {
+	if !p.terminal {
+		return
+	}
+	text := fmt.Sprintf(" %s  %s", p.now().Sub(p.begin).Truncate(time.Second), p.sums())
+	lipgloss.Fprint(p.out, eraseLine+lipgloss.NewStyle().Reverse(true).Render(cut(text, p.layout.width-1)))
+}
+
+// sums are all totals in words.
+func (p *picture) sums() string {
+	spam := 0
+	for _, t := range p.spam {
+		spam += t.messages
+	}
+	text := fmt.Sprintf("%s messages, %s of them spam; recipients: %s delivered, %s deferred, %s failed",
+		number(p.wanted.messages+spam), number(spam), number(p.delivered), number(p.deferred), number(p.failed))
+	if p.refused > 0 {
+		text += fmt.Sprintf("; %s refused at once", number(p.refused))
+	}
+	return text
+}
+
+// end prints the last totals, and what osm said against what is true.
+func (p *picture) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.terminal {
+		io.WriteString(p.out, eraseLine)
+		p.terminal = false
+	}
+	p.print("")
+	p.print(p.sums() + ".")
+	for _, scene := range lab.SpamScenes() {
+		if t := p.spam[scene]; t != nil {
+			p.print(t.text(string(scene)))
+		}
+	}
+	p.print(p.wanted.text("wanted mail"))
+	p.print("")
+}
+
+func (t *tally) text(name string) string {
+	text := fmt.Sprintf("%-13s  %s messages to %s recipients", name, number(t.messages), number(t.recipients))
+	if t.stopped == 0 {
+		return text + ", none of them stopped"
+	}
+	return text + fmt.Sprintf(", %s stopped, the first after %s messages to %s", number(t.stopped), number(t.before),
+		number(t.beforeTo))
+}

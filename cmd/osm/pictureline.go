@@ -1,0 +1,180 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"osm"
+)
+
+// layout is the widths of the columns of the demo's lines.
+type layout struct {
+	width  int
+	widths []int
+}
+
+// Columns of a message's line: a fixed width, or a share in percent of what the fixed ones leave.
+var lineColumns = [...]struct {
+	head         string
+	fixed, share int
+}{
+	{"time", 8, 0}, {"class", 9, 0}, {"who", 0, 18}, {"from", 0, 19}, {"to", 3, 0}, {"first recipient", 0, 21},
+	{"subject", 0, 20}, {"result", 0, 22},
+}
+
+const (
+	columnGap = 2
+	leastLine = 100 // cells; narrower terminals wrap
+	pipeLine  = 160
+)
+
+func newLayout(width int) layout {
+	if width == 0 {
+		width = pipeLine
+	}
+	width = max(width, leastLine)
+	rest := width - columnGap*(len(lineColumns)-1)
+	for _, c := range lineColumns {
+		rest -= c.fixed
+	}
+	l := layout{width: width}
+	for _, c := range lineColumns {
+		l.widths = append(l.widths, c.fixed+rest*c.share/100)
+	}
+	return l
+}
+
+func heads() []string {
+	var names []string
+	for _, c := range lineColumns {
+		names = append(names, c.head)
+	}
+	return names
+}
+
+// line is plain cells in their columns.
+func (l layout) line(cells []string) string {
+	return l.styled(cells, lipgloss.NewStyle(), lipgloss.NewStyle())
+}
+
+// styled is a line whose class and result have a style of their own.
+func (l layout) styled(cells []string, class, result lipgloss.Style) string {
+	var b strings.Builder
+	for i, cell := range cells {
+		cell = cut(cell, l.widths[i])
+		pad := strings.Repeat(" ", l.widths[i]-lipgloss.Width(cell)+columnGap)
+		switch i {
+		case 1:
+			cell = class.Render(cell)
+		case len(cells) - 1:
+			cell, pad = result.Render(cell), ""
+		}
+		b.WriteString(cell + pad)
+	}
+	return b.String()
+}
+
+// describe is a message in cells, all but its result. What strangers wrote is made printable.
+func (l layout) describe(m *osm.Message) []string {
+	first, subject := "", m.Subject
+	if len(m.Recipients) > 0 {
+		first = m.Recipients[0]
+	}
+	if !m.HasSubject {
+		subject = "(not logged)"
+	}
+	cells := []string{m.Time.Local().Format(time.TimeOnly), m.Class.String(), who(m), from(m), strconv.Itoa(len(m.Recipients)),
+		first, subject}
+	for i, c := range cells {
+		cells[i] = osm.Printable(c)
+	}
+	if m.Script.Path != "" && m.Parent == "" {
+		cells[3] = cutStart(cells[3], l.widths[3]) // the end of a path tells more
+	}
+	return cells
+}
+
+// who is the one that the message is charged to.
+func who(m *osm.Message) string {
+	if m.Sender == "" {
+		return "<>"
+	}
+	return cmp.Or(m.Login, m.User, m.Sender)
+}
+
+// from is where it came in: a script's folder, or an address and its country. A bounce tells what it is about.
+func from(m *osm.Message) string {
+	if m.Parent != "" {
+		return "about " + m.Parent
+	}
+	return cmp.Or(m.Script.Path, strings.TrimSpace(address(m.Client)+" "+m.Country), "this server")
+}
+
+// cutStart shortens a printable text to so many cells and keeps its end.
+func cutStart(s string, width int) string {
+	if lipgloss.Width(s) <= width {
+		return s
+	}
+	for i := range s {
+		if lipgloss.Width(s[i:]) < width {
+			return "…" + s[i:]
+		}
+	}
+	return ""
+}
+
+// result is what became of a message, in words, and the style that tells it at a glance.
+func (r *row) result() (string, lipgloss.Style) {
+	var parts []string
+	style := colour(green)
+	say := func(n int, what string) {
+		switch {
+		case n == 0:
+		case len(r.message.Recipients) > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+		default:
+			parts = append(parts, what)
+		}
+	}
+	if v := r.message.Verdict; v.Action != osm.Accept {
+		parts = append(parts, osm.Printable(strings.ToUpper(v.Action.String())+" "+v.Reason))
+		style = colour(red).Bold(true)
+	} else if r.failed > 0 {
+		style = colour(red)
+	} else if r.deferred > 0 || !r.settled() {
+		style = colour(yellow)
+	}
+	if r.remote {
+		say(r.delivered, "delivered")
+	} else {
+		say(r.delivered, "delivered here")
+	}
+	say(r.deferred, "later: "+r.refusal.String())
+	say(r.failed, cmp.Or(r.refusal.String(), "failed"))
+	if !r.settled() {
+		parts = append(parts, "in the queue")
+	}
+	return strings.Join(parts, ", "), style
+}
+
+// Colours of the terminal's own palette.
+const (
+	red    = "1"
+	green  = "2"
+	yellow = "3"
+	blue   = "4"
+	purple = "5"
+	cyan   = "6"
+	grey   = "8"
+)
+
+func colour(name string) lipgloss.Style { return lipgloss.NewStyle().Foreground(lipgloss.Color(name)) }
+
+// classColours tell the ways of sending apart at a glance.
+var classColours = map[osm.Class]string{osm.Login: cyan, osm.Local: purple, osm.Localhost: yellow, osm.Relay: yellow,
+	osm.Forward: blue, osm.List: blue, osm.Inbound: grey, osm.Bounce: grey, osm.System: grey}
