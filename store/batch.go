@@ -91,12 +91,18 @@ func (b *batch) message(m *osm.Message, at time.Time) *pendingMessage {
 	return entry
 }
 
+// dated is the time of what was read from a line: that of the line before it where it bears none.
+func (s *Store) dated(t time.Time) time.Time {
+	if t.IsZero() {
+		return s.clock
+	}
+	return t
+}
+
 // Line adds one raw line. It must come before the Arrival, Delivery or Event that was read from it: they remember
 // where their line is.
 func (s *Store) Line(at time.Time, line string) {
-	if !at.IsZero() {
-		s.clock = at
-	}
+	s.clock = s.dated(at)
 	d, ok := s.dayFor(s.clock)
 	if !ok {
 		return // older than anything that is kept
@@ -114,24 +120,27 @@ func (s *Store) Line(at time.Time, line string) {
 // Arrival adds a message to the batch. m is copied; its strings and slices must not be changed in place afterwards.
 // A second arrival of the same id is ignored.
 func (s *Store) Arrival(m *osm.Message) {
-	entry := s.batch.message(m, m.Time)
+	at := s.dated(m.Time)
+	entry := s.batch.message(m, at)
 	if entry.arrived {
 		return
 	}
-	entry.Message, entry.arrived, entry.line = *m, true, s.batch.offset()
+	entry.Message, entry.Time, entry.arrived, entry.line = *m, at, true, s.batch.offset()
 }
 
 // Delivery adds an attempt for one recipient of m, which may have arrived long ago or (cut-through, a log that begins in
 // the middle) not yet. m and d are copied as in Arrival.
 func (s *Store) Delivery(m *osm.Message, d *osm.Delivery) {
 	b := &s.batch
-	entry := b.message(m, d.Time)
+	at := s.dated(d.Time)
+	entry := b.message(m, at)
 	if !entry.arrived {
 		entry.Message = *m
 	}
 	entry.counts[d.Outcome]++
 	b.deliveries = append(b.deliveries, pendingDelivery{Delivery: *d, line: b.offset()})
 	i := int32(len(b.deliveries))
+	b.deliveries[i-1].Time = at
 	if entry.first == 0 {
 		entry.first = i
 	} else {
@@ -143,6 +152,7 @@ func (s *Store) Delivery(m *osm.Message, d *osm.Delivery) {
 // Event adds what happened to a message, or to none.
 func (s *Store) Event(e Event) {
 	b := &s.batch
+	e.Time = s.dated(e.Time)
 	pending := pendingEvent{Event: e, line: b.offset()}
 	if e.ID != "" {
 		entry := b.message(&osm.Message{ID: e.ID}, e.Time)

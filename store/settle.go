@@ -108,9 +108,6 @@ func (s *Store) dayFor(t time.Time) (day, bool) {
 
 // dayAt is the writer of the day of t, nil when that is not kept.
 func (s *Store) dayAt(t time.Time) (*dayWriter, error) {
-	if t.IsZero() {
-		t = s.clock
-	}
 	d, keep := s.dayFor(t)
 	if !keep {
 		return nil, nil

@@ -60,7 +60,7 @@ func Open(cfg Config, now time.Time, log *slog.Logger) (*Store, error) {
 		clock: now, batch: newBatch(), open: map[day]*dayWriter{}, strays: map[day]bool{}}
 	s.Reader = newReader(cfg.Path)
 	err := s.begin()
-	if errors.Is(err, ErrDamaged) {
+	if errors.Is(kindOf(err), ErrDamaged) {
 		s.damaged = true
 		if err = s.Close(); err == nil {
 			s.Reader = newReader(cfg.Path)
