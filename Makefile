@@ -9,7 +9,6 @@ VERSION = 0.1.0
 
 # Shows osm at work: a private real Exim, traffic and an attack, live, until Ctrl-C. ARGS=--for=30s ends it by itself.
 run: build
-	@packaging/need exim4=exim4-daemon-heavy
 	bin/osm demo $(ARGS)
 
 build:

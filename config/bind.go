@@ -112,6 +112,10 @@ func (r *reader) bindList(value any, into reflect.Value, path string) bool {
 	if !ok {
 		return false
 	}
+	if len(list) == 0 {
+		into.SetZero()
+		return true
+	}
 	all := reflect.MakeSlice(into.Type(), len(list), len(list))
 	for i, v := range list {
 		r.bind(v, all.Index(i), element(path, i))

@@ -68,15 +68,19 @@ func writeDefaults(w io.Writer, all []Setting) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintln(b, "# osm's configuration. Everything in here is optional: a setting that is commented out shows its default.")
 	fmt.Fprintln(b, "# Check it with \"osm config check\"; files in rules.d beside this one add to it.")
+	sample := "\x00" // the name of a table of which there is none by default, or of any number
 	for _, s := range all {
 		fmt.Fprintln(b)
 		for _, line := range wrap(s.Doc, 98) {
 			fmt.Fprintln(b, "# "+line)
 		}
+		if strings.HasPrefix(s.Header, "[[") || strings.HasSuffix(s.Header, ".NAME]") {
+			sample = s.Key
+		}
 		switch {
 		case s.Header == "":
 			fmt.Fprintf(b, "#%s = %s\n", s.Key[strings.LastIndex(s.Key, ".")+1:], s.Default)
-		case strings.HasPrefix(s.Header, "[[") || strings.HasSuffix(s.Header, ".NAME]"):
+		case s.Key == sample || strings.HasPrefix(s.Key, sample+"."):
 			fmt.Fprintln(b, "#"+s.Header)
 		default:
 			fmt.Fprintln(b, s.Header)
@@ -85,19 +89,33 @@ func writeDefaults(w io.Writer, all []Setting) error {
 	return b.Flush()
 }
 
-// WriteReference writes the same as a Markdown page.
+// WriteReference writes the same as a page in Markdown.
 func WriteReference(w io.Writer) error {
 	b := bufio.NewWriter(w)
+	b.WriteString(referenceHead)
 	for _, s := range Settings() {
-		switch {
-		case s.Header != "":
-			fmt.Fprintf(b, "\n## `%s`\n\n%s\n", s.Header, s.Doc)
-		default:
-			fmt.Fprintf(b, "\n* **`%s`** = `%s`: %s. %s\n", s.Key, s.Default, s.Type, s.Doc)
+		if s.Header != "" {
+			fmt.Fprintf(b, "\n## `%s`\n\n%s\n\n", s.Header, s.Doc)
+		} else {
+			kind, _, _ := strings.Cut(s.Type, " such as")
+			fmt.Fprintf(b, "* **`%s`**, %s, default `%s`. %s\n", s.Key, kind, s.Default, s.Doc)
 		}
 	}
 	return b.Flush()
 }
+
+const referenceHead = `# The configuration
+
+osm reads ` + "`" + DefaultPath + "`" + ` and, after it, ` + "`rules.d/*.toml`" + ` beside it, in the order of their names. None of them need
+exist: without a file every setting has its default. The files are [TOML](https://toml.io). Later files add to earlier ones: lists of
+tables grow, and what is set once must not be set again.
+
+    osm config defaults          a file with every setting, explained and commented out
+    osm config check [FILE]      every mistake in the files, with its place
+    osm config explain KEY       what a setting means, its default and its value
+
+Reading is strict: a key that is not on this page is a mistake, and all mistakes are told at once.
+`
 
 // Explanation tells all about one setting of a loaded configuration.
 type Explanation struct {

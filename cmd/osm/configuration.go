@@ -21,7 +21,7 @@ func (p *program) configCheck() *cobra.Command {
 		Short: "Tell everything that is wrong in the configuration",
 		Long: "Reads the file (default " + config.DefaultPath + ") and rules.d/*.toml beside it, as the daemon would, and tells every\n" +
 			"mistake with its place. The exit status is 2 when there is one.",
-		Args: cobra.MaximumNArgs(1),
+		Args: wants(0, 1, "name one file, or none"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			loaded, err := config.Load(strings.Join(args, ""))
 			mistakes, _ := errors.AsType[config.Mistakes](err)
@@ -72,7 +72,7 @@ func (p *program) configExplain() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain KEY",
 		Short: "Tell what a setting (store.keep) or a table (store) means, its default and its value",
-		Args:  cobra.ExactArgs(1),
+		Args:  wants(1, 1, "name one setting, as in store.keep, or one table"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			loaded, err := config.Load(p.config)
 			if err != nil {

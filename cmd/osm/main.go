@@ -82,7 +82,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 func printableLines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		lines[i] = osm.Printable(line)
+		lines[i] = osm.Printable(strings.ReplaceAll(line, "\t", "  "))
 	}
 	return strings.Join(lines, "\n")
 }

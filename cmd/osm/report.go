@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,19 +17,17 @@ import (
 )
 
 func (p *program) report() *cobra.Command {
-	var span span
-	var limit int
-	var classes []string
+	var flags reportFlags
 	var html string
 	c := &cobra.Command{
 		Use:   "report",
 		Short: "Sum up who sent what, and what became of it",
-		Long: "Sums up the hours of a time span: by class, and the top accounts, logins, unix users, scripts, clients, sender\n" +
-			"domains and subjects. The rankings leave out mail from outside and bounces, unless --class asks for them.",
+		Long: "Sums up the hours of a time span: by class, and the top accounts, logins, scripts, clients, sender domains and\n" +
+			"subjects. The rankings leave out mail from outside and bounces, unless --class asks for them.",
 		Example: "  osm report --since 7d\n  osm report --class script,login --limit 50\n  osm report --html report.html",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			q, err := reportQuery(&span, limit, classes, p.now())
+			q, err := flags.query(p.now())
 			if err != nil {
 				return err
 			}
@@ -48,14 +47,15 @@ func (p *program) report() *cobra.Command {
 			}
 		},
 	}
-	span.flags(c, "24h")
-	c.Flags().IntVar(&limit, "limit", 10, "lines of each ranking")
-	c.Flags().StringSliceVar(&classes, "class", nil, "only these ways of sending: "+classNames())
+	flags.span.flags(c, "24h")
+	c.Flags().IntVar(&flags.limit, "limit", 10, "lines of each ranking")
+	c.Flags().StringVar(&flags.by, "by", "messages", "order of the rankings: "+strings.Join(orders[:], ", "))
+	c.Flags().StringSliceVar(&flags.classes, "class", nil, "only these ways of sending: "+classNames())
 	c.Flags().StringVar(&html, "html", "", "write a page with pictures to this file (- is the terminal or pipe)")
 	c.MarkFlagFilename("html", "html")
-	c.MarkFlagsMutuallyExclusive("html", "json")
 	p.configFlag(c)
 	p.jsonFlag(c)
+	c.MarkFlagsMutuallyExclusive("html", "json")
 	return c
 }
 
@@ -67,19 +67,35 @@ func classNames() string {
 	return strings.Join(names, ", ")
 }
 
-func reportQuery(s *span, limit int, classes []string, now time.Time) (store.ReportQuery, error) {
-	since, until, err := s.times(now)
-	q := store.ReportQuery{Since: since, Until: until, Limit: limit}
+// orders are the names of store.Order.
+var orders = [...]string{store.ByMessages: "messages", store.ByRecipients: "recipients", store.ByFailed: "failed"}
+
+// reportFlags say what to sum up.
+type reportFlags struct {
+	span    span
+	limit   int
+	by      string
+	classes []string
+}
+
+func (f *reportFlags) query(now time.Time) (store.ReportQuery, error) {
+	since, until, err := f.span.times(now)
+	q := store.ReportQuery{Since: since, Until: until, Limit: f.limit}
 	if err != nil {
 		return q, err
 	}
 	if until.IsZero() {
 		q.Until = now
 	}
-	if limit < 1 || limit > 1000 {
-		return q, wrongUsage("--limit %d: must be between 1 and 1000", limit)
+	if f.limit < 1 || f.limit > 1000 {
+		return q, wrongUsage("--limit %d: must be between 1 and 1000", f.limit)
 	}
-	for _, name := range classes {
+	order := slices.Index(orders[:], f.by)
+	if order < 0 {
+		return q, wrongUsage("--by %q: must be one of %s", f.by, strings.Join(orders[:], ", "))
+	}
+	q.Order = store.Order(order)
+	for _, name := range f.classes {
 		class, err := osm.ParseClass(name)
 		if err != nil {
 			return q, usageError{fmt.Errorf("--class: %w", err)}
@@ -132,7 +148,6 @@ var rankings = [...]struct {
 }{
 	{osm.KeyAccount, "Accounts", "account"},
 	{osm.KeyLogin, "Logins", "login"},
-	{osm.KeyUser, "Unix users", "user"},
 	{osm.KeyScript, "Scripts", "directory"},
 	{osm.KeyClient, "Clients", "address"},
 	{osm.KeySenderDomain, "Sender domains", "domain"},

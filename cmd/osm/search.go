@@ -145,7 +145,7 @@ func pages(ctx context.Context, reader *store.Reader, f store.Filter, limit int)
 			return nil, err
 		}
 		found = append(found, part.Messages...)
-		if !part.More || len(found) >= limit {
+		if part.Next == "" || len(found) >= limit {
 			return found, nil
 		}
 		f.After = part.Next
@@ -173,7 +173,7 @@ func foundTable(found []store.Found) *table {
 	for i := range found {
 		f := &found[i]
 		t.add(f.Time.Local().Format(time.DateTime), f.ID, f.Class.String(), angle(f.Sender), submitter(&f.Message),
-			number(len(f.Recipients)), result(f), f.Subject)
+			number(f.RecipientCount), result(f), f.Subject)
 	}
 	return t
 }

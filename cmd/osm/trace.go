@@ -19,7 +19,7 @@ func (p *program) trace() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trace ID",
 		Short: "Tell the story of one message, from arrival to the last recipient, with the raw lines",
-		Args:  cobra.ExactArgs(1),
+		Args:  wants(1, 1, "name the id of one message"),
 		RunE: func(c *cobra.Command, args []string) error {
 			trace, err := ask(c.Context(), p, func(ctx context.Context, r *store.Reader) (*store.Trace, error) {
 				return r.Trace(ctx, args[0])

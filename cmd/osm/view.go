@@ -26,7 +26,8 @@ type messageView struct {
 	Protocol   string    `json:"protocol,omitempty"`
 	TLS        string    `json:"tls,omitempty"`
 	Sender     string    `json:"sender"`
-	Recipients []string  `json:"recipients"`
+	Recipients []string  `json:"recipients"` // in lists only the first ones
+	Count      int       `json:"recipient_count"`
 	Subject    *string   `json:"subject,omitempty"` // absent when Exim does not log it
 	Size       int64     `json:"size"`
 	Parent     string    `json:"parent,omitempty"`
@@ -49,7 +50,7 @@ func viewMessage(f *store.Found) messageView {
 	v := messageView{Time: f.Time, ID: f.ID, Class: f.Class, Account: f.Account, Login: f.Login, User: f.User,
 		Script: f.Script.Path, Client: address(f.Client), ClientHost: f.ClientHost, Helo: f.Helo, Country: f.Country,
 		ASN: f.ASN, Protocol: f.Protocol, TLS: f.TLS, Sender: f.Sender, Recipients: append([]string{}, f.Recipients...),
-		Size: f.Size, Parent: f.Parent, Action: f.Verdict.Action, Rule: f.Verdict.Rule, Reason: f.Verdict.Reason,
+		Count: f.RecipientCount, Size: f.Size, Parent: f.Parent, Action: f.Verdict.Action, Rule: f.Verdict.Rule, Reason: f.Verdict.Reason,
 		Detail: f.Verdict.Detail, Verdict: f.Verdict.ID, Delivered: f.Delivered, Deferred: f.Deferred, Failed: f.Failed,
 		Suppressed: f.Suppressed, NoArrival: f.NoArrival}
 	if f.Script.Path != "" {
