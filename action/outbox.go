@@ -153,6 +153,13 @@ func (o *Outbox) Letters() []Letter {
 	return all
 }
 
+// Changed tells whether Dirty has something to hand out.
+func (o *Outbox) Changed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.dirty) > 0
+}
+
 // Dirty hands out every letter that changed since the last call as JSON, nil when it is forgotten.
 func (o *Outbox) Dirty(fn func(id string, blob []byte)) error {
 	o.mu.Lock()

@@ -54,6 +54,9 @@ type final struct{ error }
 
 func (f final) Unwrap() error { return f.error }
 
+// Final makes an error that ends the tries.
+func Final(text string) error { return final{errors.New(text)} }
+
 func isFinal(err error) bool {
 	_, ok := errors.AsType[final](err)
 	return ok

@@ -6,9 +6,11 @@
 package config
 
 import (
+	"osm/action"
 	"osm/detect"
 	"osm/enrich"
 	"osm/exim"
+	"osm/incident"
 	"osm/panel"
 	"osm/policy"
 	"osm/store"
@@ -21,28 +23,32 @@ const DefaultPath = "/etc/osm/osm.toml"
 
 // Config is the whole configuration: one table per room. Adding a room is one line here and one in Defaults.
 type Config struct {
-	Exim    exim.Config   `toml:"exim" doc:"The mail server that is watched."`
-	Tail    tail.Config   `toml:"tail" doc:"How the log is followed."`
-	Track   track.Config  `toml:"track" doc:"What is remembered of messages on their way."`
-	Enrich  enrich.Config `toml:"enrich" doc:"What is looked up about a message."`
-	Panel   panel.Config  `toml:"panel" doc:"Who owns what on this server."`
-	Detect  detect.Config `toml:"detect" doc:"How much evidence it takes to call a sender a spammer."`
-	Rules   []policy.Rule `toml:"rule" doc:"Limits and conditions of your own, asked in the order of the file."`
-	Store   store.Config  `toml:"store" doc:"Where the history is kept, and for how long."`
-	Control Control       `toml:"control" doc:"How the osm command talks to the running daemon."`
+	Exim     exim.Config     `toml:"exim" doc:"The mail server that is watched."`
+	Tail     tail.Config     `toml:"tail" doc:"How the log is followed."`
+	Track    track.Config    `toml:"track" doc:"What is remembered of messages on their way."`
+	Enrich   enrich.Config   `toml:"enrich" doc:"What is looked up about a message."`
+	Panel    panel.Config    `toml:"panel" doc:"Who owns what on this server."`
+	Detect   detect.Config   `toml:"detect" doc:"How much evidence it takes to call a sender a spammer."`
+	Rules    []policy.Rule   `toml:"rule" doc:"Limits and conditions of your own, asked in the order of the file."`
+	Incident incident.Config `toml:"incident" doc:"How findings about one sender become one incident."`
+	Alert    action.Config   `toml:"alert" doc:"Who is told about incidents, and how."`
+	Store    store.Config    `toml:"store" doc:"Where the history is kept, and for how long."`
+	Control  Control         `toml:"control" doc:"How the osm command talks to the running daemon."`
 }
 
 // Defaults is the configuration of an empty file.
 func Defaults() Config {
 	return Config{
-		Exim:    exim.DefaultConfig(),
-		Tail:    tail.DefaultConfig(),
-		Track:   track.DefaultConfig(),
-		Enrich:  enrich.DefaultConfig(),
-		Panel:   panel.DefaultConfig(),
-		Detect:  detect.DefaultConfig(),
-		Store:   store.DefaultConfig(),
-		Control: Control{Socket: "/run/osm/control.sock"},
+		Exim:     exim.DefaultConfig(),
+		Tail:     tail.DefaultConfig(),
+		Track:    track.DefaultConfig(),
+		Enrich:   enrich.DefaultConfig(),
+		Panel:    panel.DefaultConfig(),
+		Detect:   detect.DefaultConfig(),
+		Incident: incident.DefaultConfig(),
+		Alert:    action.DefaultConfig(),
+		Store:    store.DefaultConfig(),
+		Control:  Control{Socket: "/run/osm/control.sock"},
 	}
 }
 

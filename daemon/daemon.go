@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"osm"
@@ -86,13 +88,17 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	engine, err := newEngine(d.cfg, engineOptions{Sink: &record{store: history, watch: d.options.Watch}, Panel: d.panel,
+	alarm := newAlarm(d.cfg, d.host(), d.options.Logger)
+	engine, err := newEngine(d.cfg, engineOptions{Sink: &record{store: history, alarm: alarm, watch: d.options.Watch}, Panel: d.panel,
 		Lookup: lookup(ctx, history, d.options.Logger), Logger: d.options.Logger})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	if err := history.LoadState(DetectState, restore(engine, d.options.Logger)); err != nil {
+		return err
+	}
+	if err := alarm.restore(history); err != nil {
 		return err
 	}
 	follower, err := tail.Follow(tail.Options{Paths: d.logs, Positions: positions, Start: d.options.Start,
@@ -104,11 +110,28 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 	if d.options.Ready != nil {
 		d.options.Ready()
 	}
-	s := session{Daemon: d, engine: engine, store: history, parser: exim.NewParser(d.zone), at: map[string]osm.Position{}}
+	ctx, cancel := context.WithCancel(ctx)
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	defer cancel()
+	sending.Go(func() { alarm.send(ctx) })
+	s := session{Daemon: d, engine: engine, alarm: alarm, store: history, parser: exim.NewParser(d.zone), at: map[string]osm.Position{}}
 	for _, p := range positions {
 		s.at[p.Path] = p
 	}
 	return s.run(ctx, follower)
+}
+
+// host is this server's name in alerts.
+func (d *Daemon) host() string {
+	if d.cfg.Alert.Host != "" {
+		return d.cfg.Alert.Host
+	}
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "localhost"
+	}
+	return name
 }
 
 func lookup(ctx context.Context, history *store.Store, log *slog.Logger) func(id string) *osm.Message {
@@ -138,6 +161,7 @@ func restore(engine *Engine, log *slog.Logger) func(key string, blob []byte) err
 type session struct {
 	*Daemon
 	engine  *Engine
+	alarm   *alarm
 	store   *store.Store
 	parser  *exim.Parser
 	entry   exim.Entry
@@ -163,7 +187,8 @@ func (s *session) run(ctx context.Context, follower *tail.Follower) error {
 		}
 		s.read(batch)
 		now := time.Now()
-		if s.unsaved && (s.store.Pending() >= flushAt || (batch.AtEnd || batch.Idle) && now.Sub(s.flushed) >= flushAfter) {
+		s.alarm.tick(now)
+		if (s.unsaved || s.alarm.changed()) && (s.store.Pending() >= flushAt || (batch.AtEnd || batch.Idle) && now.Sub(s.flushed) >= flushAfter) {
 			if err := s.flush(ctx, patient); err != nil {
 				return err
 			}
@@ -201,6 +226,9 @@ const (
 // that does not work (disk full, database locked) it waits and tries again: the logs are the queue.
 func (s *session) flush(ctx context.Context, p patience) error {
 	s.engine.Detect.Dirty(func(key string, blob []byte) { s.store.SaveState(DetectState+key, append([]byte(nil), blob...)) })
+	if err := s.alarm.save(s.store); err != nil {
+		return err
+	}
 	positions := make([]osm.Position, 0, len(s.at))
 	for _, at := range s.at {
 		positions = append(positions, at)

@@ -20,6 +20,7 @@ type Watch struct {
 // record is the live sink: everything goes into the store's batch, and to whoever watches.
 type record struct {
 	store *store.Store
+	alarm *alarm
 	watch Watch
 	last  time.Time // of the latest line that bore one
 }
@@ -33,6 +34,9 @@ func (r *record) Line(entry *exim.Entry) {
 
 func (r *record) Arrival(m *osm.Message) {
 	r.store.Arrival(m)
+	if m.Verdict.Action != osm.Accept {
+		r.alarm.note(m, time.Now())
+	}
 	if r.watch.Arrival != nil {
 		r.watch.Arrival(m)
 	}

@@ -177,6 +177,9 @@ func Sort(all []*Incident) {
 	})
 }
 
+// Changed tells whether Dirty has something to hand out.
+func (b *Book) Changed() bool { return len(b.dirty) > 0 }
+
 // Dirty hands out every incident that changed since the last call, as JSON; nil when it is forgotten.
 func (b *Book) Dirty(fn func(id string, blob []byte)) error {
 	for id := range b.dirty {
