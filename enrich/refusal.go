@@ -1,0 +1,239 @@
+package enrich
+
+import (
+	"strings"
+
+	"osm"
+)
+
+// classifier tells why a receiver refused a message, from the words, the reply code and the enhanced status code. What
+// it reads was written by the receiver and holds parts of the message's own addresses, which their owners can choose:
+// addresses, and names of hosts that are no known block list, are taken out before the words are looked at.
+type classifier struct {
+	replies *phrases
+	rows    []refusalRow
+}
+
+func newClassifier() *classifier {
+	lists := make([][]string, len(refusalRows))
+	for i, r := range refusalRows {
+		lists[i] = r.phrases
+	}
+	return &classifier{replies: newPhrases(lists), rows: refusalRows}
+}
+
+// kind classifies one deferral or failure. own are domains that may occur in the text and say nothing: the recipient's,
+// the sender's.
+func (c *classifier) kind(text string, own [2]string) osm.Refusal {
+	phase, reply := splitReply(text)
+	code, enhanced, words := readCodes(reply)
+	s := search{row: none}
+	c.scan(&s, words, own)
+	found := osm.NotRefused
+	if s.row != none {
+		found = c.rows[s.row].kind
+	}
+	switch {
+	case code == 0 && (found == osm.NotRefused || found == osm.Greylisted):
+		return osm.Other // Exim's own words; "deferred" is then the administrator's
+	case found != osm.NotRefused:
+		return found
+	}
+	if k := byEnhanced(code, enhanced); k != osm.NotRefused {
+		return k
+	}
+	return byCode(code, phase)
+}
+
+// splitReply takes apart what Exim writes around a reply: "SMTP error from remote mail server after RCPT TO:<a@b>: 550 no".
+// The command may hold anything between the brackets. Other texts are all reply.
+func splitReply(text string) (phase, reply string) {
+	for _, start := range [...]string{"SMTP error from remote mail server after ", "LMTP error after "} {
+		rest, ok := strings.CutPrefix(text, start)
+		if !ok {
+			continue
+		}
+		for i := 0; i < len(rest); i++ {
+			switch rest[i] {
+			case '<':
+				i += bracketed(rest[i:]) - 1
+			case ':':
+				if strings.HasPrefix(rest[i:], ": ") {
+					return rest[:i], rest[i+2:]
+				}
+			}
+		}
+	}
+	return "", text
+}
+
+// bracketed is the length of the <address> at the start of s, 1 when it has no end. A quoted local part may hold a >.
+func bracketed(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			i += quoted(s[i:]) - 1
+		case '>':
+			return i + 1
+		case '\n':
+			return 1
+		}
+	}
+	return 1
+}
+
+// quoted is the length of the quoted string at the start of s, 1 when it has no end.
+func quoted(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return 1
+}
+
+// readCodes reads "550 5.1.1 words" and "550-5.1.1 words". The code is 0 when there is none.
+func readCodes(s string) (code int, enhanced, words string) {
+	if len(s) < 3 || s[0] < '4' || s[0] > '5' || !digit(s[1]) || !digit(s[2]) || len(s) > 3 && s[3] != ' ' && s[3] != '-' {
+		return 0, "", s
+	}
+	code = int(s[0]-'0')*100 + int(s[1]-'0')*10 + int(s[2]-'0')
+	words = strings.TrimPrefix(s[min(4, len(s)):], "#") // Cisco writes 550 #5.1.0
+	end := 0
+	for end < len(words) && (digit(words[end]) || words[end] == '.') {
+		end++
+	}
+	if e := words[:end]; len(e) >= 5 && (e[0] == '4' || e[0] == '5') && strings.Count(e, ".") == 2 {
+		return code, strings.TrimSuffix(e, "."), words[end:]
+	}
+	return code, "", words
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
+// scan feeds the words of a reply to the search, without the codes that begin each of its lines and without addresses.
+func (c *classifier) scan(s *search, words string, own [2]string) {
+	for line := range strings.SplitSeq(words, "\n") {
+		s.feed(c.replies, space)
+		_, _, line = readCodes(line)
+		for line != "" {
+			line = c.token(s, line, own)
+		}
+		s.feed(c.replies, space)
+	}
+}
+
+// token feeds what is at the start of line and returns the rest.
+func (c *classifier) token(s *search, line string, own [2]string) (rest string) {
+	switch line[0] {
+	case '<':
+		if n := bracketed(line); strings.IndexByte(line[:n], '@') >= 0 {
+			s.feed(c.replies, space)
+			return line[n:]
+		}
+	case '"':
+		if n := quoted(line); strings.HasPrefix(line[n:], "@") { // a local part
+			s.feed(c.replies, space)
+			line = line[n:]
+		}
+	}
+	n := 1
+	if nameByte(line[0]) || line[0] == '@' {
+		n = 0
+		for n < len(line) && (nameByte(line[n]) || line[n] == '@') {
+			n++
+		}
+	}
+	w := line[:n]
+	switch name := strings.Trim(w, ".-:/"); {
+	case strings.IndexByte(w, '@') >= 0:
+		s.feed(c.replies, space)
+	case hostName(name, own):
+		s.word(c.replies, listName(name, own))
+	default:
+		for i := range len(w) {
+			s.feed(c.replies, symbol(w[i]))
+		}
+	}
+	return line[n:]
+}
+
+// nameByte is a byte of an address or of a host's name. An underscore is one, since host names in addresses have them.
+func nameByte(c byte) bool {
+	return symbol(c) != space || c == '.' || c == '-' || c == '_' || c == '+' || c == '='
+}
+
+// hostName tells whether a word is the name of a host or one of the message's own domains. Words like RESOLVER.ADR and
+// ends of sentences without a space ("unknown.See") are none: receivers write names in small letters.
+func hostName(w string, own [2]string) bool {
+	dot := strings.LastIndexByte(w, '.')
+	if dot < 1 {
+		return false
+	}
+	for _, d := range own {
+		if d != "" && strings.EqualFold(w, d) {
+			return true
+		}
+	}
+	top := w[dot+1:]
+	for i := range len(w) {
+		if 'A' <= w[i] && w[i] <= 'Z' {
+			return false
+		}
+	}
+	return len(top) >= 2 && !strings.ContainsAny(top, "0123456789_+=")
+}
+
+// listName is the word for a block list's host name, "" for any other and for the message's own domains.
+func listName(name string, own [2]string) string {
+	for _, d := range own {
+		if d != "" && strings.EqualFold(name, d) {
+			return ""
+		}
+	}
+	for _, list := range blockLists {
+		if rest, ok := strings.CutSuffix(name, list); ok && (rest == "" || strings.HasSuffix(rest, ".")) {
+			return listWord
+		}
+	}
+	return ""
+}
+
+// byEnhanced reads an enhanced status code (RFC 3463, and Microsoft's longer ones).
+func byEnhanced(code int, enhanced string) osm.Refusal {
+	_, detail, ok := strings.Cut(enhanced, ".")
+	if !ok {
+		return osm.NotRefused
+	}
+	if k, ok := byDetail[detail]; ok {
+		return k
+	}
+	switch subject, _, _ := strings.Cut(detail, "."); {
+	case subject == "4":
+		return osm.Connection
+	case subject == "7" && code >= 500:
+		return osm.Policy
+	case subject == "7":
+		return osm.Greylisted
+	}
+	return osm.NotRefused
+}
+
+// byCode is the last resort: the bare code and the command that it answered.
+func byCode(code int, phase string) osm.Refusal {
+	rcpt := strings.Contains(phase, "RCPT")
+	switch {
+	case code == 421:
+		return osm.Connection
+	case code == 450 || code == 451:
+		return osm.Greylisted
+	case rcpt && (code == 550 || code == 551 || code == 553):
+		return osm.NoSuchUser
+	case code == 550 || code == 551 || code == 553 || code == 554 || code == 552:
+		return osm.Policy
+	}
+	return osm.Other
+}
