@@ -28,8 +28,7 @@ func delivery(s string, i int, e *Entry) {
 		case n > 0:
 			i = fieldOfDelivery(s, i, n, e)
 		case s[i] == '<' && angleEnd(s, i) > 0:
-			*e = Entry{Kind: e.Kind, Additional: e.Additional, Time: e.Time, Millis: e.Millis, PID: e.PID,
-				LoggedPID: e.LoggedPID, Piece: e.Piece, Pieces: e.Pieces, ID: e.ID, Line: e.Line, Text: e.Text}
+			*e = e.bare()
 			i = addressOfDelivery(s, start, i, e)
 		case s[i] == ':':
 			answer(s[spaceOver(s, i+1):], e)
@@ -48,39 +47,68 @@ func delivery(s string, i int, e *Entry) {
 // addressOfDelivery reads the addresses of a delivery. The first begins at s[start] and goes on at least to s[i], where a
 // word begins. It returns the index of the first field.
 func addressOfDelivery(s string, start, i int, e *Entry) int {
-	parents := 0 // where they begin
+	addressEnd, tried := 0, false // where parents end the first address; whether they were looked for
 	for {
-		end := wordEnd(s, i)
-		if i < len(s) && s[i] == '<' && i > start {
-			if close := angleEnd(s, i); close > 0 {
-				e.Original = s[i+1 : close]
-				break
+		if i > start && i < len(s) && s[i] == '<' {
+			if end := angleEnd(s, i); end > 0 {
+				if addressEnd == 0 {
+					addressEnd = i - 1
+				}
+				e.Address, e.Original = s[start:addressEnd], s[i+1:end]
+				return spaceOver(s, end+1)
 			}
 		}
-		if i < len(s) && s[i] == '(' && i > start && parents == 0 {
-			if close := strings.Index(s[i:], ") <"); close > 0 {
-				parents, e.Parents = i, s[i+1:i+close]
-				i += close + 2
+		if i > start && i < len(s) && s[i] == '(' && !tried {
+			tried = true
+			if n := strings.Index(s[i:], ") <"); n > 0 {
+				addressEnd, e.Parents = i-1, s[i+1:i+n]
+				i += n + 2
 				continue
 			}
-			parents = -1
 		}
-		if next := spaceOver(s, end); next == end || fieldFollows(s, next) {
-			text := next == end && end < len(s) // ": text" follows; only a failure has it here
-			if !text || e.Kind == Failure && strings.IndexByte("|/>:", s[start]) < 0 {
+		end := wordEnd(s, i)
+		switch colon := end < len(s) && s[end] == ':'; {
+		case !colon && fieldFollows(s, spaceOver(s, end)):
+			e.Address = s[start:end]
+			return spaceOver(s, end)
+		case colon && e.Kind == Failure && strings.IndexByte("|/>:", s[start]) < 0: // only failures have ": text" here
+			again := quotedLater(s, start, end)
+			if again == 0 {
 				e.Address = s[start:end]
-				return next
+				return end
 			}
-			end++ // the colon of a pipe's command or of :blackhole:
+			end = again
+		case colon: // of a pipe's command, of :blackhole:
+			end++
 		}
 		i = spaceOver(s, end)
 	}
-	end := i - 1
-	if parents > 0 {
-		end = parents - 1
+}
+
+// quotedLater tells whether the address that begins at s[start] and holds the colon at s[colon] stands once more behind
+// it with its quotes, `a: b@x <"a: b"@x>`. It returns the index of the space between them, 0 if it does not.
+func quotedLater(s string, start, colon int) int {
+	n := strings.Index(s[colon:], ` <"`)
+	if n < 0 {
+		return 0
 	}
-	e.Address = s[start:end]
-	return spaceOver(s, angleEnd(s, i)+1)
+	address, i := s[start:colon+n], 0
+	for j := colon + n + len(` <"`); j < len(s); j++ {
+		if s[j] == '"' {
+			if i == len(address) || address[i] == '@' {
+				return colon + n
+			}
+			return 0
+		}
+		if s[j] == '\\' && j+1 < len(s) {
+			j++
+		}
+		if i == len(address) || !strings.EqualFold(address[i:i+1], s[j:j+1]) {
+			return 0
+		}
+		i++
+	}
+	return 0
 }
 
 // fieldFollows tells whether something that can follow an address begins at s[i:].

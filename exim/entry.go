@@ -97,6 +97,12 @@ type Entry struct {
 	foreignPID, foreignTime bool // the id of an arrival does not fit its line: see forged.go
 }
 
+// bare returns what is known of the line itself, without its fields.
+func (e *Entry) bare() Entry {
+	return Entry{Kind: e.Kind, Additional: e.Additional, Time: e.Time, Millis: e.Millis, PID: e.PID, LoggedPID: e.LoggedPID,
+		Piece: e.Piece, Pieces: e.Pieces, ID: e.ID, Line: e.Line, Text: e.Text}
+}
+
 // Sign is why a line is held to be forged. Its names are for reports.
 type Sign uint8
 

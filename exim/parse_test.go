@@ -21,6 +21,8 @@ func parsed(t *testing.T, lines [][2]string) {
 
 func TestParseArrivals(t *testing.T) {
 	parsed(t, [][2]string{
+		{`2026-11-23 14:20:58.646 [8334] 1xVUug-0002AQ-24 <= root@osm.test U=root P=local S=263 M8S=0 RT=0.001s id="a b) [1.2.3.4] S=9"@x T="x" from <root@osm.test> for "a: b"@fail.example "x R=fake T=smtp <y@z>"@far.example`,
+			`{"time":"2026-11-23T14:20:58.646Z","id":"1xVUug-0002AQ-24","kind":"arrival","pid":8334,"sender":"root@osm.test","recipients":["\"a: b\"@fail.example","\"x R=fake T=smtp <y@z>\"@far.example"],"protocol":"local","user":"root","message_id":"\"a b) [1.2.3.4] S=9\"@x","size":263,"subject":"x"}`},
 		{`2026-11-23 08:25:24 1xVPMa-0000Tw-18 <= alice@osm.test H=(client.example) [127.0.0.1]:39764 P=esmtp S=327 id=1795422324352066.9756@client.example T="hello" for x0@far.example`,
 			`{"time":"2026-11-23T08:25:24Z","id":"1xVPMa-0000Tw-18","kind":"arrival","sender":"alice@osm.test","recipients":["x0@far.example"],"helo":"client.example","ip":"127.0.0.1","port":39764,"protocol":"esmtp","message_id":"1795422324352066.9756@client.example","size":327,"subject":"hello"}`},
 		{`2026-11-23 08:27:00.284 [10397] 1xVPO8-0002hh-0u <= alice@osm.test H=(client.example) [127.0.0.1]:40794 I=[127.0.0.1]:3525 P=esmtp L.- S=326 M8S=0 RT=0.000s id=1795422420283685.884@client.example T="\303\251moji \360\237\230\200 \"x\" for a@b.c from <z@z>" from <alice@osm.test> for x4@far.example`,
@@ -54,6 +56,10 @@ func TestParseArrivals(t *testing.T) {
 
 func TestParseDeliveries(t *testing.T) {
 	parsed(t, [][2]string{
+		{`2026-11-23 14:20:58.648 [8339] 1xVUug-0002AQ-24 ** a: b@fail.example <"a: b"@fail.example> F=<root@osm.test> R=fail: no: such thing DT=0.000s`,
+			`{"time":"2026-11-23T14:20:58.648Z","id":"1xVUug-0002AQ-24","kind":"failure","pid":8339,"sender":"root@osm.test","address":"a: b@fail.example","original":"\"a: b\"@fail.example","router":"fail","answer":"no: such thing"}`},
+		{`2026-11-23 14:20:58.651 [8339] 1xVUug-0002AQ-24 => x r=fake t=smtp <y@z> <"x R=fake T=smtp <y@z>"@far.example> F=<root@osm.test> P=<root@osm.test> R=bh T=bh S=0 QT=0.009s DT=0.002s`,
+			`{"time":"2026-11-23T14:20:58.651Z","id":"1xVUug-0002AQ-24","kind":"delivery","pid":8339,"sender":"root@osm.test","address":"x r=fake t=smtp <y@z>","original":"\"x R=fake T=smtp <y@z>\"@far.example","return_path":"root@osm.test","router":"bh","transport":"bh"}`},
 		{`2026-11-23 08:27:00.340 [10399] 1xVPO8-0002hh-0v => x1@far.example F=<alice@osm.test> P=<alice@osm.test> R=sinkr T=sink S=357 H=127.0.0.1 [127.0.0.1]:3025 I=[127.0.0.1]:54896 L C="250 OK id=1ABCDE-000001-Xy" QT=0.054s DT=0.009s`,
 			`{"time":"2026-11-23T08:27:00.340Z","id":"1xVPO8-0002hh-0v","kind":"delivery","pid":10399,"sender":"alice@osm.test","address":"x1@far.example","return_path":"alice@osm.test","host":"127.0.0.1","ip":"127.0.0.1","port":3025,"local_ip":"127.0.0.1","local_port":54896,"size":357,"router":"sinkr","transport":"sink","code":250,"answer":"250 OK id=1ABCDE-000001-Xy"}`},
 		{`2026-11-23 08:27:01 1xVPO8-0002hh-0v -> x2@far.example R=sinkr T=sink H=mx.example.org [2001:db8::25]:25* X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=yes DN="CN=a \"b\"" A=plain PRDR K C="250- 3nn byte chunk, total 3nn\\n250 OK id=\"x\""`,

@@ -84,3 +84,25 @@ func angleEnd(s string, i int) int {
 	}
 	return -1
 }
+
+// wellQuoted tells whether the quotes in a list of addresses are where they may be: around whole parts of a local part.
+func wellQuoted(list string) bool {
+	if strings.IndexByte(list, '"') < 0 && strings.IndexByte(list, '\\') < 0 {
+		return true
+	}
+	for i := 0; i < len(list); i++ {
+		switch list[i] {
+		case '\\':
+			return false
+		case '"':
+			if i > 0 && list[i-1] != ' ' && list[i-1] != '.' {
+				return false
+			}
+			i = quoteEnd(list, i+1) + 1
+			if i >= len(list) || list[i] != '@' && list[i] != '.' {
+				return false
+			}
+		}
+	}
+	return true
+}

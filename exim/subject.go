@@ -7,8 +7,8 @@ import (
 	"github.com/emersion/go-message/charset"
 )
 
-// DecodeSubject makes a logged subject readable: Exim's escapes are undone, and then the encoded words of RFC 2047, which
-// Exim logs as they came. What cannot be decoded stays as it is; bytes that are no UTF-8 become U+FFFD. The result is
+// DecodeSubject makes a logged subject readable: Exim's escapes are undone, and then the encoded words of RFC 2047 that
+// Exim left (it decodes those it can). What cannot be decoded stays as it is; bytes that are no UTF-8 become U+FFFD. The result is
 // still hostile: it can hold newlines and control characters.
 func DecodeSubject(s string) string {
 	s = Unescape(s)
