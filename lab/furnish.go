@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -26,10 +27,7 @@ func (e *Exim) furnish() (err error) {
 	if e.configPath, err = configPath(e.binary); err != nil {
 		return err
 	}
-	if e.smtp, err = freePort(); err != nil {
-		return err
-	}
-	if e.submission, err = freePort(); err != nil {
+	if e.smtp, e.submission, err = freePorts(); err != nil {
 		return err
 	}
 	if err := e.makeFolders(); err != nil {
@@ -165,12 +163,29 @@ func eximUser(binary string) (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// freePort finds a port on loopback that nobody listens on now.
-func freePort() (netip.AddrPort, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return netip.AddrPort{}, err
+// Ports below those that the kernel gives to outgoing connections (ip_local_port_range, from 32768): nobody takes one of
+// them by chance between the look and Exim's own bind.
+const (
+	firstPort = 20000
+	lastPort  = 32000
+)
+
+// freePorts finds two ports on loopback that nobody listens on.
+func freePorts() (one, two netip.AddrPort, err error) {
+	port := firstPort + rand.IntN(lastPort-firstPort)
+	var free []netip.AddrPort
+	for range lastPort - firstPort {
+		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
+		if l, err := net.Listen("tcp4", at.String()); err == nil {
+			l.Close()
+			free = append(free, at)
+		}
+		if len(free) == 2 {
+			return free[0], free[1], nil
+		}
+		if port++; port == lastPort {
+			port = firstPort
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort(), nil
+	return one, two, fmt.Errorf("no two ports are free between %d and %d", firstPort, lastPort)
 }

@@ -40,12 +40,13 @@ type tally struct {
 
 // row is one message and what became of it so far.
 type row struct {
-	message                     osm.Message
-	seen                        time.Time
-	delivered, deferred, failed int // recipients
-	remote                      bool
-	refusal                     osm.Refusal // of the latest failure or deferral
-	shown                       bool
+	message           osm.Message
+	seen              time.Time
+	delivered, failed int // recipients
+	deferred          int // attempts
+	remote            bool
+	refusal           osm.Refusal // of the latest failure or deferral
+	shown             bool
 }
 
 // patience is how long a message waits for its result before it is shown without, and memory how long a deferred one may
@@ -110,15 +111,13 @@ func (p *picture) delivery(m *osm.Message, d *osm.Delivery) {
 		r.refusal = d.Refusal
 	}
 	r.message.Class = m.Class // a delivery may tell that it is a forward
-	if r.settled() {
+	if r.open() == 0 || !r.shown && r.deferred >= r.open() {
 		p.show(r)
 	}
 }
 
-// settled tells whether every recipient has had an answer.
-func (r *row) settled() bool {
-	return r.delivered+r.deferred+r.failed >= max(len(r.message.Recipients), 1)
-}
+// open is how many recipients have no final result.
+func (r *row) open() int { return max(max(len(r.message.Recipients), 1)-r.delivered-r.failed, 0) }
 
 // sent takes what Exim said to a sender.
 func (p *picture) sent(l *lab.Letter, err error) {
@@ -142,7 +141,7 @@ func (p *picture) draw() {
 		if !r.shown && age > patience {
 			p.show(r)
 		}
-		if r.shown && r.deferred == 0 && r.settled() || age > memory {
+		if r.shown && r.open() == 0 || age > memory {
 			delete(p.rows, id)
 		}
 	}
@@ -174,7 +173,7 @@ func (p *picture) Write(text []byte) (int, error) {
 // mostBounces is how many bounces to one recipient are shown: spam makes many.
 const mostBounces = 3
 
-// show prints a message's line. A message that was deferred is shown again when it is settled.
+// show prints a message's line. A message that was deferred is shown again when it has a final result.
 func (p *picture) show(r *row) {
 	if to := r.message.Recipients; r.message.Sender == "" && len(to) == 1 {
 		if p.bounces[to[0]]++; p.bounces[to[0]] > mostBounces {

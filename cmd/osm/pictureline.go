@@ -146,7 +146,7 @@ func (r *row) result() (string, lipgloss.Style) {
 		style = colour(red).Bold(true)
 	} else if r.failed > 0 {
 		style = colour(red)
-	} else if r.deferred > 0 || !r.settled() {
+	} else if r.open() > 0 {
 		style = colour(yellow)
 	}
 	if r.remote {
@@ -154,10 +154,11 @@ func (r *row) result() (string, lipgloss.Style) {
 	} else {
 		say(r.delivered, "delivered here")
 	}
-	say(r.deferred, "later: "+r.refusal.String())
 	say(r.failed, cmp.Or(r.refusal.String(), "failed"))
-	if !r.settled() {
-		parts = append(parts, "in the queue")
+	if r.deferred > 0 {
+		say(r.open(), "later: "+cmp.Or(r.refusal.String(), "deferred"))
+	} else {
+		say(r.open(), "in the queue")
 	}
 	return strings.Join(parts, ", "), style
 }
