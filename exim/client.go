@@ -260,3 +260,29 @@ func remoteError(s string, i int, e *Entry) {
 	}
 	answer(s[i:], e)
 }
+
+// identification reads what cPanel's ACLs log about local senders: "SMTP connection identification H=localhost A=127.0.0.1
+// P=43512 U=bob ID=1016 S=bob B=..." and, with a message id, "Sender identification U=bob D=example.com S=bob@example.com".
+// The letters are cPanel's own.
+func identification(s string, i int, e *Entry) {
+	i += strings.Index(s[i:], "identification ") + len("identification ")
+	for i < len(s) {
+		n := key(s, i)
+		end := wordEnd(s, i)
+		value := s[min(i+n+1, end):end]
+		switch {
+		case n != 1:
+		case s[i] == 'U':
+			e.User = value
+		case s[i] == 'A':
+			e.IP = value
+		case s[i] == 'P':
+			if port, _ := number(value); port <= 0xffff {
+				e.Port = uint16(port)
+			}
+		case s[i] == 'S' && e.Kind == Notice:
+			e.Sender, e.HasSender = value, true
+		}
+		i = spaceOver(s, max(end, i+1))
+	}
+}

@@ -169,6 +169,12 @@ func TestParseRejections(t *testing.T) {
 
 func TestParseConnections(t *testing.T) {
 	parsed(t, [][2]string{
+		{`2026-11-23 08:26:26 SMTP connection identification H=localhost A=127.0.0.1 P=43512 M=1xVPNa-0001lk-1y U=bob ID=1016 S=bob B=identify_local_connection`,
+			`{"time":"2026-11-23T08:26:26Z","kind":"connection","ip":"127.0.0.1","port":43512,"user":"bob","text":"SMTP connection identification H=localhost A=127.0.0.1 P=43512 M=1xVPNa-0001lk-1y U=bob ID=1016 S=bob B=identify_local_connection"}`},
+		{`2026-11-23 08:26:26 1xVPNa-0001lk-1y Sender identification U=bob D=example.com S=info@example.com`,
+			`{"time":"2026-11-23T08:26:26Z","id":"1xVPNa-0001lk-1y","kind":"notice","sender":"info@example.com","user":"bob","text":"Sender identification U=bob D=example.com S=info@example.com"}`},
+		{`2026-11-23 08:26:26 1xVPNa-0001lk-1y SMTP connection outbound 1795422324 1xVPNa-0001lk-1y example.com a@b`,
+			`{"time":"2026-11-23T08:26:26Z","id":"1xVPNa-0001lk-1y","kind":"notice","text":"SMTP connection outbound 1795422324 1xVPNa-0001lk-1y example.com a@b"}`},
 		{`2026-11-23 08:36:54 1xVPNa-0001lk-1y plain authenticator failed H=smart.example [192.0.2.4] 535 Incorrect authentication data`,
 			`{"time":"2026-11-23T08:36:54Z","id":"1xVPNa-0001lk-1y","kind":"connection","host":"smart.example","ip":"192.0.2.4","auth":"plain","code":535,"answer":"535 Incorrect authentication data","text":"plain authenticator failed H=smart.example [192.0.2.4] 535 Incorrect authentication data"}`},
 		{`2026-11-23 08:27:00.281 [10310] SMTP connection from [127.0.0.1]:40794 I=[127.0.0.1]:3525 (TCP/IP connection count = 1)`,

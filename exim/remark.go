@@ -29,6 +29,8 @@ var phrases = [...]phrase{
 	{"H=", Notice, ofClient},
 	{"Message is frozen", Frozen, nil},
 	{"PRDR R=", Rejection, prdr},
+	{"SMTP connection identification ", Connection, identification},
+	{"SMTP connection outbound ", Notice, nil}, // cPanel's
 	{"SMTP connection ", Connection, peerAfterFrom},
 	{"SMTP protocol synchronization error", Rejection, synchronization},
 	{"SMTP protocol error in \"", Connection, peerAfterQuote},
@@ -36,6 +38,7 @@ var phrases = [...]phrase{
 	{"SMTP protocol violation", Connection, peerAfterQuote},
 	{"SMTP ", Connection, peerAfterFrom},
 	{"SSL ", TLS, nil},
+	{"Sender identification ", Notice, identification},
 	{"Spool ", Notice, nil},
 	{"Start ", Daemon, queueRun},
 	{"TLS ", TLS, peerAfterFrom},
