@@ -48,7 +48,8 @@ func (b *builder) weekly(d dice, n *newsletter) {
 func (b *builder) newsletter(a *account, d dice, script bool) *newsletter {
 	r := b.ranges
 	n := &newsletter{sender: pick(d, []string{"newsletter@", "news@", "info@", "bounce@"}) + a.domain, dead: d.log(r.dead),
-		verp: d.chance(r.verp), named: d.chance(r.named), pace: d.log(r.newsPace), batch: 1, subject: pick(d, b.words.news), grow: d.log(r.readersGrow)}
+		verp: d.chance(r.verp), named: d.chance(r.named), pace: d.log(r.newsPace), batch: 1,
+		subject: pick(d, b.words.news), grow: d.log(r.readersGrow)}
 	if script {
 		n.src = b.script("newsletter", a, a.root+pick(d, b.words.goodFolders))
 		a.scripts = append(a.scripts, n.src)
@@ -71,7 +72,8 @@ func (b *builder) newsletter(a *account, d dice, script bool) *newsletter {
 	return n
 }
 
-// issue mails every reader, or a part of them, once. After it most dead addresses are taken off, as bounce handling does.
+// issue mails every reader, or a part of them, once. After it most dead addresses are taken off, as bounce handling
+// does.
 func (b *builder) issue(n *newsletter, d dice, at time.Duration, subject string) {
 	m := &mood{dead: n.dead, spam: 0.001}
 	readers := n.readers

@@ -94,8 +94,8 @@ func (b *builder) campaigns() {
 // attack draws what all kinds have in common.
 func (b *builder) attack(d dice) *attack {
 	r := b.ranges
-	c := &attack{number: int32(len(b.world.Campaigns)), volume: max(20, int(d.log(r.volume)*b.cfg.Volume)), pace: d.log(r.pace),
-		start: b.begun(d), each: 1, stop: b.span}
+	c := &attack{number: int32(len(b.world.Campaigns)), volume: max(20, int(d.log(r.volume)*b.cfg.Volume)),
+		pace: d.log(r.pace), start: b.begun(d), each: 1, stop: b.span}
 	c.mood = mood{dead: d.uniform(r.campaignDead), spam: d.uniform(r.campaignSpam), onset: d.log(span{3, 300})}
 	if d.chance(0.3) {
 		c.each = d.logInt(span{2, 30})
@@ -176,8 +176,8 @@ func sameDomain(addresses []string) []string {
 // strangers is a list of people nobody here has ever written to.
 func (b *builder) strangers(d dice, _ int) string { return b.target(d) }
 
-// victim picks a person with a login whom nothing else happens to. Somebody who writes at all, mostly: those who don't are
-// rarely phished.
+// victim picks a person with a login whom nothing else happens to. Somebody who writes at all, mostly: those who don't
+// are rarely phished.
 func (b *builder) victim(d dice) *person {
 	var p *person
 	for range 200 {
@@ -229,7 +229,8 @@ func (b *builder) victimOf(s *source, c *attack) {
 // fresh is an account that was opened shortly before the campaign.
 func (b *builder) fresh(d dice, before time.Duration) *account {
 	domain := b.words.domain(d)
-	a := &account{name: strings.ToLower(code(d, 6)), domain: "new-" + domain, office: pick(d, b.net.foreign), since: before, taken: true}
+	a := &account{name: strings.ToLower(code(d, 6)), domain: "new-" + domain, office: pick(d, b.net.foreign),
+		since: before, taken: true}
 	a.root = b.ranges.root(a.name, a.domain)
 	a.ip = a.office.addr(d)
 	b.world.hosted[a.domain] = true

@@ -20,7 +20,8 @@ type letter struct {
 	to      []int
 }
 
-// enronZone moves the histories' times to the senders' clock: with it the quiet hours are the night, the quiet days the weekend.
+// enronZone moves the histories' times to the senders' clock: with it the quiet hours are the night, the quiet days
+// the weekend.
 const enronZone = 7 * 3600
 
 // readHistories reads the people of one family: even numbers are for one, odd ones for the other. A missing or damaged

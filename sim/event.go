@@ -1,6 +1,6 @@
-// Package sim makes up the outgoing mail of a mail and hosting server over some weeks: people, shops, newsletters, forms,
-// forwarders, and the spam campaigns among them, each message with the truth about it. A world is drawn from a seed, is
-// the same every time, and can be run in memory against a judge or written as the log lines Exim would write.
+// Package sim makes up the outgoing mail of a mail and hosting server over some weeks: people, shops, newsletters,
+// forms, forwarders, and the spam campaigns among them, each message with the truth about it. A world is drawn from a
+// seed, is the same every time, and can be run in memory against a judge or written as the log lines Exim would write.
 // It judges nothing and sends nothing: it is imported by tests, by cmd/leak and by the demo only.
 package sim
 
@@ -42,8 +42,8 @@ type Failure struct {
 	Helo   string
 }
 
-// Label is the truth about a message. A message is exactly one of three: spam of a campaign (Campaign is set), apart (what
-// strangers sent to the server, and what it forwarded of that: nobody's fault here), or wanted.
+// Label is the truth about a message. A message is exactly one of three: spam of a campaign (Campaign is set), apart
+// (what strangers sent to the server, and what it forwarded of that: nobody's fault here), or wanted.
 type Label struct {
 	Kind     string // kind of its sender: person, shop, newsletter, ...; for spam the campaign's kind
 	Campaign string // kind of the campaign, "" when it is not spam

@@ -62,8 +62,8 @@ func (b *builder) forward(d dice, alias, target string, from time.Duration, dail
 	}
 }
 
-// away lets some people's mailboxes answer by themselves for a while, each address once, the spammers' too. Such answers have
-// no sender (RFC 3834), so that they are never answered in turn.
+// away lets some people's mailboxes answer by themselves for a while, each address once, the spammers' too. Such
+// answers have no sender (RFC 3834), so that they are never answered in turn.
 func (b *builder) away() {
 	d := b.dice("away")
 	absent := map[string][2]time.Duration{}

@@ -73,9 +73,9 @@ func (s Style) mask(m *osm.Message) {
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// messageID is Exim's id: the time in seconds, the process and a fraction of the second, each in base 62. Up to 4.96 it
-// is 6-6-2 characters with ticks of 5 ms, from 4.97 on 6-11-4 with microseconds. Process ids go round slowly enough that
-// no two messages of one second share one.
+// messageID is Exim's id: the time in seconds, the process and a fraction of the second, each in base 62. Up to 4.96
+// it is 6-6-2 characters with ticks of 5 ms, from 4.97 on 6-11-4 with microseconds. Process ids go round slowly enough
+// that no two messages of one second share one.
 func messageID(t time.Time, number uint64, long bool) string {
 	var buf [23]byte
 	pid := processOf(number)
@@ -98,7 +98,8 @@ func messageID(t time.Time, number uint64, long bool) string {
 // bounceNumber marks the number of a bounce; the rest is its parent's.
 const bounceNumber = 1 << 40
 
-// processOf is the process that took a message in. A bounce is made by a process of its own, shortly after its parent's.
+// processOf is the process that took a message in. A bounce is made by a process of its own, shortly after its
+// parent's.
 func processOf(number uint64) uint64 {
 	pid := number % bounceNumber * 7
 	if number >= bounceNumber {

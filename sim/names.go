@@ -35,7 +35,8 @@ var vocabulary = [...]words{Build: {
 		"petra ralf sabine thomas ulrich vera walter yvonne michael stefan claudia martin julia andreas susanne"),
 	last: strings.Fields("mueller schmidt fischer weber meyer wagner becker hoffmann koch richter klein wolf schroeder " +
 		"neumann schwarz braun zimmermann krueger hartmann lange werner krause lehmann maier huber fuchs keller jung vogel"),
-	syllables: strings.Fields("ba be bo da de do fa fe ga ge ha he ka ke ki la le li lo ma me mi mo na ne ni pa pe ra re ri ro sa se si ta te to va ve"),
+	syllables: strings.Fields("ba be bo da de do fa fe ga ge ha he ka ke ki la le li lo ma me mi mo " +
+		"na ne ni pa pe ra re ri ro sa se si ta te to va ve"),
 	trades: strings.Fields("bau hotel shop praxis kanzlei garten design media technik reisen auto moebel wein sport foto " +
 		"verlag energie immobilien beratung metall"),
 	tlds:     strings.Fields("example test"),
@@ -57,35 +58,42 @@ var vocabulary = [...]words{Build: {
 	spamSenders: strings.Fields("service info support noreply account billing security team admin office contact sales"),
 	goodFolders: []string{"", "", "/wp-admin", "/wp-cron", "/index.php", "/shop", "/wp-content/plugins/woocommerce",
 		"", "/cgi-bin", "/kontakt", "/cache"},
-	badFolders: []string{"/wp-content/uploads/2026/02", "/images", "/tmp", "/cache", "/wp-includes/css", "/wp-content/cache/min",
+	badFolders: []string{"/wp-content/uploads/2026/02", "/images", "/tmp", "/cache", "/wp-includes/css",
+		"/wp-content/cache/min",
 		"/media/.thumbs", "/wp-content/uploads/wpforms", "/components/com_b2jcontact/uploads"},
 	desktopHelos: []string{"DESKTOP-%s", "LAPTOP-%s", "PC%s", "[192.168.1.%d]", "[192.168.178.%d]", "[10.0.0.%d]"},
 }, Held: {
-	first: strings.Fields("aidan brigid conor deirdre eoin fiona gareth hazel isla jack keira liam megan niall orla padraig " +
+	first: strings.Fields("aidan brigid conor deirdre eoin fiona gareth hazel isla jack keira liam megan niall orla " +
+		"padraig " +
 		"rhys siobhan tom una vivienne william zoe emma george harriet ian kate louise marcus"),
 	last: strings.Fields("murphy walsh byrne ryan oconnor oneill doyle gallagher lynch davies evans roberts hughes lewis " +
 		"edwards thompson wright walker robinson clarke patel khan ahmed mackenzie stewart robertson campbell"),
-	syllables: strings.Fields("cro dun fin glen hol kil lam mor nor ox pen quar rud stan ther wick yor brea cas dra el fyn gor har ist jor kel lin"),
+	syllables: strings.Fields("cro dun fin glen hol kil lam mor nor ox pen quar rud stan ther " +
+		"wick yor brea cas dra el fyn gor har ist jor kel lin"),
 	trades: strings.Fields("plumbing bakery studio estates law dental cycles books coffee tours farm logistics events " +
 		"fitness pets jewellery antiques academy church council"),
-	tlds:     strings.Fields("test example invalid"),
-	freemail: strings.Fields("gmail.com outlook.com yahoo.co.uk btinternet.com hotmail.co.uk icloud.com live.com eircom.net aol.com"),
+	tlds: strings.Fields("test example invalid"),
+	freemail: strings.Fields("gmail.com outlook.com yahoo.co.uk btinternet.com hotmail.co.uk " +
+		"icloud.com live.com eircom.net aol.com"),
 	topics: strings.Fields("rota survey tender booking rehearsal fixture audit rent survey inspection timetable accounts " +
 		"enrolment sponsorship menu venue deposit catalogue permit results newsletter roof kitchen insurance"),
-	openings: []string{"Re: %s", "%s", "FW: %s", "%s update", "RE: %s", "quick one on the %s", "%s - thoughts?", "Thanks for the %s",
+	openings: []string{"Re: %s", "%s", "FW: %s", "%s update", "RE: %s", "quick one on the %s", "%s - thoughts?",
+		"Thanks for the %s",
 		"(no subject)", "The %s again", "RE: RE: %s"},
 	orders:   []string{"Thanks for your purchase (%d)", "We've got your order %d", "Receipt %d"},
 	shipped:  []string{"Good news! %d is on its way", "Dispatched: %d"},
 	news:     []string{"The %s bulletin #%d", "%s: what's on (week %d)", "Our %s round-up %d"},
 	invoices: []string{"Your bill ref %d", "Remittance %d", "Account %d: amount due"},
 	forms:    []string{"Website enquiry", "[Website] %s", "Someone filled in the form: %s"},
-	signups:  []string{"Activate your account", "Verify your e-mail", "Password assistance", "Welcome aboard: one more step"},
-	alerts:   []string{"CRITICAL: %s ping", "Zabbix: Trigger on %s", "UPS on battery: %s"},
-	merges:   []string{"You're invited: open evening", "A change of solicitor", "AGM papers", "Reunion this autumn"},
+	signups: []string{"Activate your account", "Verify your e-mail", "Password assistance",
+		"Welcome aboard: one more step"},
+	alerts: []string{"CRITICAL: %s ping", "Zabbix: Trigger on %s", "UPS on battery: %s"},
+	merges: []string{"You're invited: open evening", "A change of solicitor", "AGM papers", "Reunion this autumn"},
 	spam: []string{"Unclaimed %s benefit %s", "Final notice %s %s", "%s tokens: double your %s", "Voice message (%s) %s",
 		"DocuSign: %s %s", "Dear beneficiary of %s %s", "Slim down with %s %s", "Quick favour regarding %s %s"},
 	spamSenders: strings.Fields("hello customer.care no-reply payroll delivery notify mailer director hr claims webmaster"),
-	goodFolders: []string{"", "", "/drupal", "/app/public", "/store", "/wp-admin", "/modules/contact", "/typo3", "", "/api", "/bookings", "/tmp"},
+	goodFolders: []string{"", "", "/drupal", "/app/public", "/store", "/wp-admin", "/modules/contact", "/typo3",
+		"", "/api", "/bookings", "/tmp"},
 	badFolders: []string{"/sites/default/files/old", "/assets/img/x", "/.well-known/pki", "/wp-content/upgrade", "/var/tmp",
 		"/uploads/avatars", "/wp-content/themes/twentyten/lang", "/public/storage/.a"},
 	desktopHelos: []string{"WIN-%s", "SURFACE-%s", "%s.local", "[192.168.0.%d]", "[172.16.4.%d]", "[10.1.10.%d]"},

@@ -128,7 +128,8 @@ func (b *builder) desktop(d dice, net provider, ip netip.Addr, moves float64) *d
 	} else {
 		name = fmt.Sprintf(pattern, 2+d.IntN(250))
 	}
-	return &device{net: net, ip: ip, moves: moves, onlyOn: d.chance(0.5), helo: func(dice, netip.Addr) string { return name }}
+	same := func(dice, netip.Addr) string { return name }
+	return &device{net: net, ip: ip, moves: moves, onlyOn: d.chance(0.5), helo: same}
 }
 
 // phone names itself by its current address behind the carrier's translation, or as Apple's client does.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Wanted mail that looks odd, of the hard worlds: a change of habit that a fixed idea of normal takes for an attack. All of
-// it begins after the learning period, or it would be nothing odd any more.
+// Wanted mail that looks odd, of the hard worlds: a change of habit that a fixed idea of normal takes for an attack.
+// All of it begins after the learning period, or it would be nothing odd any more.
 
 // oddities gives a share of the people and accounts something new.
 func (b *builder) oddities() {
@@ -107,14 +107,16 @@ func (b *builder) merge(p *person, d dice) {
 			to[i] = b.words.stranger(d, b.others, 0.5)
 		}
 	}
-	subject, from, m := pick(d, b.words.merges), p.device(d, at).connect(d), &mood{dead: d.uniform(span{0, 0.08}), spam: 0.002}
+	subject, from := pick(d, b.words.merges), p.device(d, at).connect(d)
+	m := &mood{dead: d.uniform(span{0, 0.08}), spam: 0.002}
 	src := b.aside(p.src, "mail-merge")
 	batch, gap := 1, time.Duration(d.log(span{float64(time.Second), float64(time.Minute)}))
 	if d.chance(0.4) {
 		batch = d.logInt(span{10, 60})
 	}
 	for i := 0; i < len(to); i += batch {
-		b.send(send{at: at, src: src, from: from, sender: p.address, subject: subject, to: to[i:min(i+batch, len(to))], mood: m})
+		b.send(send{at: at, src: src, from: from, sender: p.address, subject: subject,
+			to: to[i:min(i+batch, len(to))], mood: m})
 		at += d.wait(gap * time.Duration(batch))
 	}
 	p.taken = true
@@ -131,7 +133,8 @@ func (b *builder) aside(s *source, kind string) *source {
 // name with his login here: other addresses and names of clients than ever.
 func (b *builder) moveAway(p *person, d dice) {
 	begin := b.begun(d)
-	b.forward(d, p.address, p.account.name+"."+code(d, 4)+"@"+pick(d, b.words.freemail), begin, d.log(span{2, 30}), d.uniform(span{0.1, 0.6}))
+	target := p.account.name + "." + code(d, 4) + "@" + pick(d, b.words.freemail)
+	b.forward(d, p.address, target, begin, d.log(span{2, 30}), d.uniform(span{0.1, 0.6}))
 	if d.chance(0.4) {
 		return
 	}
@@ -187,7 +190,7 @@ func (b *builder) moveSite(a *account, d dice) {
 		b.addSignup(a, d)
 	}
 	begin := b.begun(d)
-	folder := pick(d, []string{"/home/" + a.name + "/public_html/new", "/home/" + a.name + "/www", "/home/" + a.name + "/htdocs/current"})
+	folder := "/home/" + a.name + pick(d, []string{"/public_html/new", "/www", "/htdocs/current"})
 	moved := map[*source]*source{}
 	for _, s := range a.scripts {
 		c := *s
@@ -225,12 +228,14 @@ func (b *builder) addAgency(a *account, d dice) {
 				to = pick(d, pool)
 			}
 			pool = append(pool, to)
-			b.send(send{at: at, src: src, from: desk.connect(d), sender: pick(d, clients), subject: b.words.subject(d), to: []string{to}})
+			b.send(send{at: at, src: src, from: desk.connect(d), sender: pick(d, clients),
+				subject: b.words.subject(d), to: []string{to}})
 		}
 		if at := time.Duration(day)*24*time.Hour + d.between(9*time.Hour, 16*time.Hour); d.chance(0.04) { // a press release
 			subject, sender := b.words.subject(d), pick(d, clients)
 			for range d.logInt(span{20, 200}) {
-				b.send(send{at: at, src: src, from: desk.connect(d), sender: sender, subject: subject, to: []string{b.words.stranger(d, b.others, 0.4)}})
+				b.send(send{at: at, src: src, from: desk.connect(d), sender: sender, subject: subject,
+					to: []string{b.words.stranger(d, b.others, 0.4)}})
 				at += d.between(time.Second, 8*time.Second)
 			}
 		}

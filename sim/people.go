@@ -9,7 +9,8 @@ import (
 
 // person writes mail by hand. The model's figures are those of the real histories (21,635 messages of 152 senders):
 // hours and weekdays by count, 69 % of messages to one recipient, half of the subjects new, and a preference for those
-// written to often. The histories hold colleagues only, so the share of new recipients has a range instead of one value.
+// written to often. The histories hold colleagues only, so the share of new recipients has a range instead of one
+// value.
 type person struct {
 	src     *source
 	account *account
@@ -25,7 +26,8 @@ type person struct {
 
 // Messages sent by hour of the day and by weekday from Monday, counted in the histories.
 var (
-	hourCounts    = []float64{263, 193, 163, 114, 64, 79, 208, 631, 976, 1165, 1144, 1033, 1253, 1653, 1846, 2010, 1825, 1490, 1340, 1052, 942, 1021, 730, 440}
+	hourCounts = []float64{263, 193, 163, 114, 64, 79, 208, 631, 976, 1165, 1144, 1033, 1253, 1653,
+		1846, 2010, 1825, 1490, 1340, 1052, 942, 1021, 730, 440}
 	weekdayCounts = []float64{4296, 4532, 4375, 4079, 3695, 302, 356}
 	// Recipients a message: counts for 1 to 13.
 	recipientCounts = []float64{14985, 2962, 1435, 873, 711, 180, 176, 61, 45, 29, 47, 33, 57}
@@ -63,7 +65,8 @@ func (b *builder) person(a *account, d dice) *person {
 		name = fmt.Sprintf("%s%d", code(d, 2), d.IntN(100)) + name
 		name = strings.ToLower(name)
 	}
-	p := &person{src: b.login("person", a, name), account: a, address: name, rate: d.lognormal(b.ranges.personRate, b.ranges.personTail),
+	p := &person{src: b.login("person", a, name), account: a, address: name,
+		rate:  d.lognormal(b.ranges.personRate, b.ranges.personTail),
 		shift: d.NormFloat64() - 1, newRate: d.log(b.ranges.newRate)}
 	p.devices = []*device{b.desktop(d, a.office, a.ip, []float64{0, 0.02, 0.15}[d.IntN(3)])}
 	if d.chance(0.6) {

@@ -57,7 +57,8 @@ func TestModelWritesLikeRealPeople(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		a, b, room float64
-	}{{"weekends", a.weekend, b.weekend, 0.04}, {"nights", a.night, b.night, 0.06}, {"single recipients", a.single, b.single, 0.08},
+	}{{"weekends", a.weekend, b.weekend, 0.04}, {"nights", a.night, b.night, 0.06},
+		{"single recipients", a.single, b.single, 0.08},
 		{"replies", a.replies, b.replies, 0.12}} {
 		if math.Abs(c.a-c.b) > c.room {
 			t.Errorf("%s: %.3f of the real messages, %.3f of the model's", c.name, c.a, c.b)
@@ -65,7 +66,8 @@ func TestModelWritesLikeRealPeople(t *testing.T) {
 	}
 }
 
-// TestPeopleMeetFewStrangers: after the learning period most of a person's recipients are ones he has written to before.
+// TestPeopleMeetFewStrangers: after the learning period most of a person's recipients are ones he has written to
+// before.
 func TestPeopleMeetFewStrangers(t *testing.T) {
 	for _, f := range []Family{Build, Held} {
 		for _, enron := range []string{"", enronFolder} {

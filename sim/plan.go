@@ -86,7 +86,12 @@ func New(cfg Config) *World {
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC).AddDate(0, 0, d.IntN(28))
 	}
-	b.cfg, b.world = cfg, &World{Config: cfg, seed: seed, hosted: map[string]bool{serverName: true}, forwards: map[string]string{}}
+	answers, err := readAnswers(answerText, cfg.Family)
+	if err != nil {
+		panic(err) // the file is part of the program, and a test reads it
+	}
+	b.cfg, b.world = cfg, &World{answers: answers, Config: cfg, seed: seed,
+		hosted: map[string]bool{serverName: true}, forwards: map[string]string{}}
 	b.world.mailer = b.source("bounce", "Exim", source{class: osm.Bounce, user: "Debian-exim"})
 	b.span, b.learn = time.Duration(cfg.Days)*24*time.Hour, time.Duration(cfg.Learn)*24*time.Hour
 	b.net = newInternet(d, cfg.Family)
@@ -197,7 +202,8 @@ func (b *builder) furnish(a *account, d dice, i int) {
 		share float64
 		make  func(*account, dice)
 	}{{r.shops, b.addShop}, {r.newsletters, b.addNewsletter}, {r.invoices, b.addInvoices}, {r.forwarders, b.addForwarders},
-		{r.lists, b.addList}, {r.monitors, b.addMonitor}, {r.signups, b.addSignup}, {r.forms, b.addForm}, {r.crons, b.addCron}, {r.apps, b.addApp}} {
+		{r.lists, b.addList}, {r.monitors, b.addMonitor}, {r.signups, b.addSignup}, {r.forms, b.addForm}, {r.crons, b.addCron},
+		{r.apps, b.addApp}} {
 		if i == n || d.chance(kind.share) {
 			kind.make(a, d)
 		}

@@ -39,8 +39,8 @@ var selectors = [...]selector{
 	Hestia: {queueRuns: true, sni: true, spool: "/var/spool/exim4", exim: "/usr/sbin/exim4", transport: "remote_smtp"},
 }
 
-// renderer turns events into lines. Exim's processes write side by side: a submission's cwd= line comes some time before
-// its arrival, with whatever else happens in between, so lines wait in a heap until nothing earlier can come.
+// renderer turns events into lines. Exim's processes write side by side: a submission's cwd= line comes some time
+// before its arrival, with whatever else happens in between, so lines wait in a heap until nothing earlier can come.
 type renderer struct {
 	out   *bufio.Writer
 	on    selector
@@ -76,8 +76,9 @@ func (q *lineQueue) Pop() any {
 // lookBack is how long before its message a cwd= line may be written.
 const lookBack = 60 * time.Millisecond
 
-// WriteLog writes the world as Exim's main log in the world's style, every message accepted, and, when truth is not nil, a
-// tab-separated line for every message: id, spam, wanted or apart, kind, number of the campaign, number of recipients.
+// WriteLog writes the world as Exim's main log in the world's style, every message accepted, and, when truth is not
+// nil, a tab-separated line for every message: id, spam, wanted or apart, kind, number of the campaign, number of
+// recipients.
 func (w *World) WriteLog(log, truth io.Writer) error {
 	r := &renderer{out: bufio.NewWriterSize(log, 1<<20), on: selectors[w.Config.Style], next: w.Config.Start,
 		first: map[*osm.Message]bool{}}
@@ -135,8 +136,8 @@ func (r *renderer) event(ev *Event) {
 		if r.on.inPort {
 			port = ":41724"
 		}
-		r.add(ev.Time, 1001, fmt.Sprintf("dovecot_login authenticator failed for (%s) [%s]%s: 535 Incorrect authentication data (set_id=%s)",
-			ev.Failure.Helo, ev.Failure.Client, port, ev.Failure.Login))
+		r.add(ev.Time, 1001, fmt.Sprintf("dovecot_login authenticator failed for (%s) [%s]%s: 535 Incorrect authentication data "+
+			"(set_id=%s)", ev.Failure.Helo, ev.Failure.Client, port, ev.Failure.Login))
 	}
 }
 
@@ -231,8 +232,10 @@ func (r *renderer) connection(m *osm.Message, pid uint64) {
 	if r.on.inInterface {
 		local = fmt.Sprintf(" I=[192.0.2.25]:%d", m.ServerPort)
 	}
-	r.add(m.Time.Add(-lookBack), 1001, fmt.Sprintf("SMTP connection from [%s]:%d%s (TCP/IP connection count = %d)", m.Client, m.ClientPort, local, 1+pid%9))
-	r.add(m.Time.Add(90*time.Millisecond), pid, fmt.Sprintf("SMTP connection from %s:%d%s closed by QUIT", hostOf(m), m.ClientPort, local))
+	r.add(m.Time.Add(-lookBack), 1001, fmt.Sprintf("SMTP connection from [%s]:%d%s (TCP/IP connection count = %d)",
+		m.Client, m.ClientPort, local, 1+pid%9))
+	r.add(m.Time.Add(90*time.Millisecond), pid, fmt.Sprintf("SMTP connection from %s:%d%s closed by QUIT",
+		hostOf(m), m.ClientPort, local))
 }
 
 func hostOf(m *osm.Message) string {
@@ -318,8 +321,8 @@ func (r *renderer) answer(b []byte, d *osm.Delivery, atData bool) []byte {
 	return append(b, host+": SMTP error from remote mail server "+stage+": "+d.Text...)
 }
 
-// appendEscaped writes a subject as Exim's string_printing does: quotes and backslashes are escaped, newlines and tabs have
-// letters, other bytes that are no printing ASCII are octal.
+// appendEscaped writes a subject as Exim's string_printing does: quotes and backslashes are escaped, newlines and tabs
+// have letters, other bytes that are no printing ASCII are octal.
 func appendEscaped(b []byte, s string) []byte {
 	for i := range len(s) {
 		switch c := s[i]; {

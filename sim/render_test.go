@@ -11,8 +11,8 @@ import (
 	"osm/exim"
 )
 
-// TestLogIsUnderstood: every line of every style is one that Exim writes, with valid ids and in order, and says what the
-// events say as far as the style logs it.
+// TestLogIsUnderstood: every line of every style is one that Exim writes, with valid ids and in order, and says what
+// the events say as far as the style logs it.
 func TestLogIsUnderstood(t *testing.T) {
 	for s := Recommended; s <= Hestia; s++ {
 		cfg := small(3, Family(s%2))
@@ -44,7 +44,8 @@ func TestLogIsUnderstood(t *testing.T) {
 				}
 			}
 		}
-		for _, k := range []exim.Kind{exim.Arrival, exim.Delivery, exim.Deferral, exim.Failure, exim.Completed, exim.AuthFailure} {
+		for _, k := range []exim.Kind{exim.Arrival, exim.Delivery, exim.Deferral, exim.Failure, exim.Completed,
+			exim.AuthFailure} {
 			if got[k] != want[k] || got[k] == 0 {
 				t.Errorf("%v: %d lines of %v, want %d", s, got[k], k, want[k])
 			}
@@ -66,7 +67,7 @@ func expected(w *World) (kinds map[exim.Kind]int, messages map[string]*osm.Messa
 			kinds[exim.Arrival]++
 			messages[ev.Message.ID] = ev.Message
 		case Delivery:
-			kinds[map[osm.Outcome]exim.Kind{osm.Delivered: exim.Delivery, osm.Deferred: exim.Deferral, osm.Failed: exim.Failure}[ev.Delivery.Outcome]]++
+			kinds[[]exim.Kind{exim.Delivery, exim.Deferral, exim.Failure}[ev.Delivery.Outcome]]++
 		case Completed:
 			kinds[exim.Completed]++
 		case AuthFailure:
@@ -91,7 +92,8 @@ func checkArrival(t *testing.T, on selector, e *exim.Entry, m *osm.Message) {
 	if m.Client.IsValid() {
 		ip = m.Client.String()
 	}
-	got := fmt.Sprintf("%q", []any{e.Sender, exim.Unescape(e.Subject), e.Recipients, e.IP, e.Login, e.User, e.Size, e.Protocol, e.Parent})
+	got := fmt.Sprintf("%q", []any{e.Sender, exim.Unescape(e.Subject), e.Recipients, e.IP, e.Login, e.User, e.Size,
+		e.Protocol, e.Parent})
 	want := fmt.Sprintf("%q", []any{m.Sender, subject, recipients, ip, m.Login, m.User, m.Size, m.Protocol, m.Parent})
 	if got != want {
 		t.Fatalf("read\n%s, written\n%s\nas %s", got, want, e.Line)

@@ -66,8 +66,8 @@ type run struct {
 	pcg    *rand.PCG
 }
 
-// Run plays the world to a judge, in order of time. What the judge does not accept is neither delivered nor bounced, and
-// the receivers never learn of it.
+// Run plays the world to a judge, in order of time. What the judge does not accept is neither delivered nor bounced,
+// and the receivers never learn of it.
 func (w *World) Run(judge Decide) {
 	pcg := rand.NewPCG(0, 0)
 	r := &run{world: w, judge: judge, pcg: pcg, dice: dice{rand.New(pcg)}}
@@ -81,7 +81,8 @@ func (w *World) Run(judge Decide) {
 		case len(failures) > 0 && failures[0].at < next && (len(r.queue) == 0 || failures[0].at < r.queue[0].at):
 			f := failures[0]
 			failures = failures[1:]
-			r.judge(&Event{Kind: AuthFailure, Time: w.time(f.at), Failure: Failure{Login: f.login, Client: f.from.ip, Helo: f.from.helo}})
+			r.judge(&Event{Kind: AuthFailure, Time: w.time(f.at),
+				Failure: Failure{Login: f.login, Client: f.from.ip, Helo: f.from.helo}})
 		case len(r.queue) > 0 && r.queue[0].at < next:
 			r.happen(heap.Pop(&r.queue).(pending))
 		case i < len(w.sends):
@@ -167,7 +168,7 @@ func (r *run) attempts(l *live, t try, address string) {
 		l.tries = append(l.tries, t)
 		return
 	}
-	t.answer = t.host.say(d, t.refusal, address)
+	t.answer = r.world.answers.say(t.host, d, t.refusal, address)
 	t.outcome = osm.Failed
 	if t.answer.code >= 500 {
 		l.tries = append(l.tries, t)
@@ -209,8 +210,8 @@ func (r *run) happen(p pending) {
 // bounce tells the sender of a message what failed; Exim makes it.
 func (r *run) bounce(l *live, at time.Duration) {
 	w := r.world
-	s := &send{at: at, src: w.mailer, subject: "Mail delivery failed: returning message to sender", to: []string{l.send.sender},
-		size: l.send.size + 1500, mood: &ordinary}
+	s := &send{at: at, src: w.mailer, subject: "Mail delivery failed: returning message to sender",
+		to: []string{l.send.sender}, size: l.send.size + 1500, mood: &ordinary}
 	b := &live{send: s, label: w.label(s), message: w.message(s, l.number|bounceNumber)}
 	b.message.Parent = l.message.ID
 	if r.judge(&Event{Kind: Arrival, Time: b.message.Time, Message: b.message, Label: b.label,

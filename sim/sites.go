@@ -117,7 +117,8 @@ func (b *builder) addForm(a *account, d dice) {
 // addCron mails the output of jobs to the owner, every day at the same times.
 func (b *builder) addCron(a *account, d dice) {
 	src := b.script("cron", a, "/home/"+a.name)
-	owner, every := pick(d, a.people).address, pick(d, []time.Duration{time.Hour, 24 * time.Hour, 15 * time.Minute, 24 * time.Hour})
+	owner := pick(d, a.people).address
+	every := pick(d, []time.Duration{time.Hour, 24 * time.Hour, 15 * time.Minute, 24 * time.Hour})
 	if d.chance(0.3) {
 		owner = b.words.stranger(d, b.others, 0.9)
 	}
@@ -132,7 +133,8 @@ func (b *builder) addCron(a *account, d dice) {
 
 // addMonitor watches hosts and tells a few people, now and then in a storm.
 func (b *builder) addMonitor(a *account, d dice) {
-	src := b.script("monitor", a, pick(d, []string{"/var/lib/nagios", "/usr/lib/zabbix/alertscripts", "/home/" + a.name + "/watch", "/"}))
+	folders := []string{"/var/lib/nagios", "/usr/lib/zabbix/alertscripts", "/home/" + a.name + "/watch", "/"}
+	src := b.script("monitor", a, pick(d, folders))
 	var to []string
 	for range 1 + d.IntN(5) {
 		to = append(to, b.contact(d, a))

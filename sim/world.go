@@ -4,7 +4,8 @@ import (
 	"time"
 )
 
-// Family is one of two independent sets of ranges, names, networks, people and habits. Tune with one, report on the other.
+// Family is one of two independent sets of ranges, names, networks, people and habits. Tune with one, report on the
+// other.
 type Family uint8
 
 const (
@@ -46,6 +47,7 @@ type World struct {
 	forwards map[string]string // local address to outside address
 	outside  *source           // everybody who mails from outside
 	mailer   *source           // Exim itself, for bounces
+	answers  *answerTable
 }
 
 // local tells whether a domain's mail stays here.

@@ -58,8 +58,8 @@ func TestSameSeedSameWorld(t *testing.T) {
 	}
 }
 
-// TestCampaignsLeaveOthersAlone: a world with and without campaigns has the same ordinary mail, or a comparison of the two
-// would say nothing.
+// TestCampaignsLeaveOthersAlone: a world with and without campaigns has the same ordinary mail, or a comparison of the
+// two would say nothing.
 func TestCampaignsLeaveOthersAlone(t *testing.T) {
 	planned := func(cfg Config) (n int, sum uint64) {
 		for _, s := range New(cfg).sends {
@@ -172,8 +172,8 @@ func TestEveryKindIsThere(t *testing.T) {
 	}
 }
 
-// TestStoppedMailHasNoConsequences: what a judge does not accept is neither delivered nor bounced, and receivers who never
-// saw a campaign do not begin to refuse the server's other mail.
+// TestStoppedMailHasNoConsequences: what a judge does not accept is neither delivered nor bounced, and receivers who
+// never saw a campaign do not begin to refuse the server's other mail.
 func TestStoppedMailHasNoConsequences(t *testing.T) {
 	w := New(Config{Seed: 4, Accounts: 20, Days: 21, Kinds: []string{"uploads-script", "localhost"}})
 	play := func(stop bool) (spam, bounces, refused int) {
@@ -181,7 +181,8 @@ func TestStoppedMailHasNoConsequences(t *testing.T) {
 			switch {
 			case ev.Kind == Delivery && ev.Label.ID > 0:
 				spam++
-			case ev.Kind == Delivery && ev.Label.Wanted() && (ev.Delivery.Refusal == osm.Spam || ev.Delivery.Refusal == osm.Listed):
+			case ev.Kind == Delivery && ev.Label.Wanted() &&
+				(ev.Delivery.Refusal == osm.Spam || ev.Delivery.Refusal == osm.Listed):
 				refused++
 			case ev.Kind == Arrival && ev.Label.Kind == "bounce":
 				bounces++
@@ -281,5 +282,34 @@ func TestStylesMask(t *testing.T) {
 				t.Fatalf("%v: script is %v", s, m.Script.Sure)
 			}
 		})
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	for _, f := range []Family{Build, Held} {
+		table, err := readAnswers(answerText, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, refusal := range osm.Refusals() {
+			if refusal == osm.Other {
+				continue
+			}
+			if len(table[postfix][refusal]) == 0 {
+				t.Errorf("%v: nobody has words for %v", f, refusal)
+			}
+			for r := range table {
+				for _, a := range table[r][refusal] {
+					if (a.code == 0) != (refusal == osm.Connection) || strings.ContainsAny(a.text, "\n\t\"") {
+						t.Errorf("%v: reply code %d in %q", f, a.code, a.text)
+					}
+				}
+			}
+		}
+	}
+	for _, bad := range []string{"*\tnobody\tspam\td\t550 x", "*\tgoogle\tcold\td\t550 x", "*\tgoogle\tspam"} {
+		if _, err := readAnswers(bad, Build); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
 	}
 }

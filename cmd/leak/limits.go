@@ -8,8 +8,8 @@ import (
 	"osm/sim"
 )
 
-// The fixed limits that others have, as judges. All charge the login, else the script's folder, else the client address of
-// unauthenticated mail from this machine, and leave mail from outside and bounces alone.
+// The fixed limits that others have, as judges. All charge the login, else the script's folder, else the client
+// address of unauthenticated mail from this machine, and leave mail from outside and bounces alone.
 
 // chargedTo names whom a limit counts, "" for mail that it does not count.
 func chargedTo(m *osm.Message) string {
@@ -33,10 +33,11 @@ type hourly struct {
 	count int
 }
 
-// csf is ConfigServer Firewall's login failure daemon with RT_AUTHRELAY_LIMIT, RT_LOCALRELAY_LIMIT, RT_LOCALHOSTRELAY_LIMIT
-// and LF_SCRIPT_LIMIT at their default of 100 messages an hour, and blocking switched on. The real one blocks the client
-// address (for a script it can only take the folder's permissions away) and reads the log every few seconds; this one
-// charges the sender at once, which is kinder to it, and lets him go when the hour is over.
+// csf is ConfigServer Firewall's login failure daemon with RT_AUTHRELAY_LIMIT, RT_LOCALRELAY_LIMIT,
+// RT_LOCALHOSTRELAY_LIMIT and LF_SCRIPT_LIMIT at their default of 100 messages an hour, and blocking switched on. The
+// real one blocks the client address (for a script it can only take the folder's permissions away) and reads the log
+// every few seconds; this one charges the sender at once, which is kinder to it, and lets him go when the hour is
+// over.
 func csf() sim.Decide {
 	counts := map[string]*hourly{}
 	return func(ev *sim.Event) osm.Action {
@@ -59,8 +60,8 @@ func csf() sim.Decide {
 	}
 }
 
-// cpanel is "number of unique recipients per hour to trigger potential spammer notification" at its default of 500, with
-// the action to hold. The real hold ends when an administrator ends it: taken as a day here.
+// cpanel is "number of unique recipients per hour to trigger potential spammer notification" at its default of 500,
+// with the action to hold. The real hold ends when an administrator ends it: taken as a day here.
 func cpanel() sim.Decide {
 	type state struct {
 		hour  time.Time
@@ -98,8 +99,8 @@ func cpanel() sim.Decide {
 	}
 }
 
-// hestia is HestiaCP's "ratelimit = 200 / 1h / strict" on messages, with Exim's smoothed rate (specification, "Ratelimiting
-// incoming messages"): strict counts refused messages too.
+// hestia is HestiaCP's "ratelimit = 200 / 1h / strict" on messages, with Exim's smoothed rate (specification,
+// "Ratelimiting incoming messages"): strict counts refused messages too.
 func hestia() sim.Decide {
 	type state struct {
 		at   time.Time

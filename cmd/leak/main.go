@@ -67,7 +67,8 @@ func parse(args []string) (o options, err error) {
 	f.BoolVar(&o.base.Geo, "geo", false, "messages carry country and ASN")
 	f.BoolVar(&o.base.Panel, "panel", false, "a panel tells whose a login is")
 	f.BoolVar(&o.base.LongIDs, "long-ids", false, "message ids of Exim 4.97 and later")
-	f.StringVar(&o.base.Enron, "enron", "../shared/data/enron", "folder of the real histories; the model serves when it is missing")
+	f.StringVar(&o.base.Enron, "enron", "../shared/data/enron",
+		"folder of the real histories; the model serves when it is missing")
 	f.BoolVar(&o.only, "only", false, "osm alone, without the fixed limits")
 	f.BoolVar(&o.cold, "cold", false, "no learning period: judge and count from the first message")
 	f.BoolVar(&o.extra, "extra", false, "the campaign kinds beyond the bar too")

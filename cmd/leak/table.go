@@ -58,7 +58,8 @@ func byCampaign(s *score) (sum counted) {
 // printJudges is the table of all judges on the same worlds.
 func printJudges(out io.Writer, judges []judge, scores map[string][]*score) {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "judge\tleak % of spam recipients\tleak % a campaign\tham % of wanted recipients\tof it senders misused\tham % while learning\t")
+	fmt.Fprintln(t, "judge\tleak % of spam recipients\tleak % a campaign\tham % of wanted recipients\t"+
+		"of it senders misused\tham % while learning\t")
 	for _, j := range judges {
 		s := scores[j.name]
 		victims := each(s, func(s *score) counted { return counted{s.ham.all, s.victims.wrong} })
@@ -72,7 +73,8 @@ func printJudges(out io.Writer, judges []judge, scores map[string][]*score) {
 // printCampaigns is one judge's table by kind of campaign.
 func printCampaigns(out io.Writer, scores []*score) {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "campaign\truns\trecipients\tthrough: median\tworst\tmessages: median\tworst\tbefore the first stop: median\tleak %\ttime to stop\tnever\t")
+	fmt.Fprintln(t, "campaign\truns\trecipients\tthrough: median\tworst\tmessages: median\tworst\t"+
+		"before the first stop: median\tleak %\ttime to stop\tnever\t")
 	for _, k := range sim.Kinds(true, true) {
 		var through, messages, before []int
 		var after []time.Duration
@@ -100,8 +102,8 @@ func printCampaigns(out io.Writer, scores []*score) {
 		if len(after) > 0 {
 			stop = median(after).Round(time.Second).String()
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.2f\t%s\t%d\t\n", k, len(through), sum.all, median(through), slices.Max(through),
-			median(messages), slices.Max(messages), median(before), sum.percent(), stop, never)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.2f\t%s\t%d\t\n", k, len(through), sum.all, median(through),
+			slices.Max(through), median(messages), slices.Max(messages), median(before), sum.percent(), stop, never)
 	}
 	t.Flush()
 }
@@ -144,7 +146,8 @@ func sum(into, from map[string]counted) {
 	}
 }
 
-// printWorst lists the campaigns that leaked most and the wanted senders that lost most, for whoever improves the judge.
+// printWorst lists the campaigns that leaked most and the wanted senders that lost most, for whoever improves the
+// judge.
 func printWorst(out io.Writer, scores []*score, limit int) {
 	type line struct {
 		n    int
@@ -155,16 +158,18 @@ func printWorst(out io.Writer, scores []*score, limit int) {
 		seed := s.world.Config.Seed
 		for i, c := range s.campaigns {
 			w := s.world.Campaigns[i]
-			spam = append(spam, line{c.through, fmt.Sprintf("%d of %d through, %d before the first stop after %v; %s; world %d from %s; %s; %s", c.through,
-				c.recipients, c.before, c.after.Round(time.Second), w.Kind, seed, w.Start.Format("01-02 15:04"), w.Note, clip(c.reason))})
+			spam = append(spam, line{c.through, fmt.Sprintf("%d of %d through, %d before the first stop after %v; %s; "+
+				"world %d from %s; %s; %s",
+				c.through, c.recipients, c.before, c.after.Round(time.Second), w.Kind, seed, w.Start.Format("01-02 15:04"),
+				w.Note, clip(c.reason))})
 		}
 		for n, o := range s.senders {
 			misused := ""
 			if o.asCampaigns {
 				misused = " (misused by a campaign)"
 			}
-			ham = append(ham, line{o.lost, fmt.Sprintf("%d of %d lost; %s%s %s; world %d from %s; %s", o.lost, o.all, o.kind, misused,
-				s.world.Senders[n].Name, seed, o.first.Format("01-02 15:04"), clip(o.why))})
+			ham = append(ham, line{o.lost, fmt.Sprintf("%d of %d lost; %s%s %s; world %d from %s; %s",
+				o.lost, o.all, o.kind, misused, s.world.Senders[n].Name, seed, o.first.Format("01-02 15:04"), clip(o.why))})
 		}
 	}
 	for _, part := range []struct {
@@ -172,7 +177,9 @@ func printWorst(out io.Writer, scores []*score, limit int) {
 		lines []line
 	}{{"Worst campaigns", spam}, {"Worst losses of wanted mail", ham}} {
 		fmt.Fprintln(out, part.title)
-		slices.SortStableFunc(part.lines, func(a, b line) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.text, b.text)) })
+		slices.SortStableFunc(part.lines, func(a, b line) int {
+			return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.text, b.text))
+		})
 		for _, l := range part.lines[:min(limit, len(part.lines))] {
 			if l.n > 0 {
 				fmt.Fprintln(out, "  "+l.text)

@@ -13,9 +13,9 @@ import (
 	"osm/sim"
 )
 
-// judgeLog writes a world as a log, asks the program what it would have done, and counts its answers by message id. So it
-// measures reading, tying together and attribution as well. The program has no learning period here: it decides from the
-// first line, and only what it decided after the period is counted.
+// judgeLog writes a world as a log, asks the program what it would have done, and counts its answers by message id. So
+// it measures reading, tying together and attribution as well. The program has no learning period here: it decides
+// from the first line, and only what it decided after the period is counted.
 func judgeLog(o options, w *sim.World, learned time.Time) (*score, error) {
 	dir, err := os.MkdirTemp("", "leak")
 	if err != nil {
