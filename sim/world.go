@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -81,6 +82,16 @@ const (
 	Hestia
 )
 
-func (s Style) String() string {
-	return [...]string{"recommended", "cpanel", "directadmin", "debian", "hestia"}[s]
+var styleNames = [...]string{"recommended", "cpanel", "directadmin", "debian", "hestia"}
+
+func (s Style) String() string { return styleNames[s] }
+
+// ParseStyle is the inverse of Style.String.
+func ParseStyle(name string) (Style, error) {
+	for s, n := range styleNames {
+		if n == name {
+			return Style(s), nil
+		}
+	}
+	return Recommended, fmt.Errorf("unknown style %q: want one of %v", name, styleNames)
 }

@@ -83,14 +83,8 @@ func parse(args []string) (o options, err error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	for s := sim.Recommended; ; s++ {
-		if s > sim.Hestia {
-			return o, fmt.Errorf("unknown style %q", *style)
-		}
-		if s.String() == *style {
-			o.base.Style = s
-			break
-		}
+	if o.base.Style, err = sim.ParseStyle(*style); err != nil {
+		return o, err
 	}
 	if *named != "" {
 		o.base.Kinds = strings.Split(*named, ",")
@@ -100,8 +94,27 @@ func parse(args []string) (o options, err error) {
 			return o, fmt.Errorf("unknown campaign kind %q: want %v", k, sim.Kinds(true, true))
 		}
 	}
-	o.families, o.levels = strings.Split(*families, ","), strings.Split(*levels, ",")
+	if o.families, err = listed(*families, "build", "held"); err != nil {
+		return o, err
+	}
+	if o.levels, err = listed(*levels, "plain", "hard"); err != nil {
+		return o, err
+	}
+	if o.worlds < 1 || o.jobs < 1 {
+		return o, fmt.Errorf("%d worlds, %d at a time: want at least 1", o.worlds, o.jobs)
+	}
 	return o, nil
+}
+
+// listed splits a list and checks its words.
+func listed(list string, known ...string) ([]string, error) {
+	words := strings.Split(list, ",")
+	for _, w := range words {
+		if !slices.Contains(known, w) {
+			return nil, fmt.Errorf("unknown word %q: want %v", w, known)
+		}
+	}
+	return words, nil
 }
 
 // report runs all worlds of one level and family and prints their tables.
@@ -154,13 +167,18 @@ func run(o options, cfg sim.Config, judges []judge) (map[string][]*score, error)
 			}
 		})
 	}
+	show := terminal()
 	for i := range o.worlds {
-		fmt.Fprintf(os.Stderr, "\r%d/%d ", i+1, o.worlds)
+		if show {
+			fmt.Fprintf(os.Stderr, "\rworld %d of %d ", i+1, o.worlds)
+		}
 		next <- i
 	}
 	close(next)
 	wait.Wait()
-	fmt.Fprint(os.Stderr, "\r")
+	if show {
+		fmt.Fprint(os.Stderr, "\r\x1b[K")
+	}
 	scores := map[string][]*score{}
 	for i := range results {
 		if errs[i] != nil {
@@ -173,6 +191,13 @@ func run(o options, cfg sim.Config, judges []judge) (map[string][]*score, error)
 	return scores, nil
 }
 
+// terminal tells whether somebody watches.
+func terminal() bool {
+	info, err := os.Stderr.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// judgeAll shows one world to all judges.
 func judgeAll(o options, cfg sim.Config, judges []judge) ([]*score, error) {
 	w := sim.New(cfg)
 	learned := w.Config.Start
