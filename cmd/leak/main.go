@@ -145,6 +145,7 @@ func report(o options, hard, held bool) error {
 	printCampaigns(os.Stdout, scores["osm"])
 	fmt.Println()
 	printSenders(os.Stdout, scores["osm"])
+	printMisread(os.Stdout, scores["osm"])
 	if o.verbose > 0 {
 		fmt.Println()
 		printWorst(os.Stdout, scores["osm"], o.verbose)

@@ -18,6 +18,7 @@ type score struct {
 	kinds     map[string]counted // wanted mail by kind of sender
 	campaigns []campaignScore
 	senders   map[int]*senderScore
+	misread   map[string]int // through a log: what the program understood otherwise, in messages
 }
 
 // counted is recipients: how many there were, and on the wrong side.

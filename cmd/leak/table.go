@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -126,12 +127,7 @@ func printSenders(out io.Writer, scores []*score) {
 		of    map[string]counted
 	}{{"wanted", kinds}, {"counted apart", apart}} {
 		fmt.Fprintf(t, "%s\trecipients\tstopped\t%%\t\n", part.title)
-		names := make([]string, 0, len(part.of))
-		for k := range part.of {
-			names = append(names, k)
-		}
-		slices.Sort(names)
-		for _, k := range names {
+		for _, k := range slices.Sorted(maps.Keys(part.of)) {
 			c := part.of[k]
 			fmt.Fprintf(t, "%s\t%d\t%d\t%.3f\t\n", k, c.all, c.wrong, c.percent())
 		}
@@ -193,4 +189,17 @@ func clip(s string) string {
 		return s[:140] + "..."
 	}
 	return s
+}
+
+// printMisread lists what a program that read a log took for something else.
+func printMisread(out io.Writer, scores []*score) {
+	all := map[string]int{}
+	for _, s := range scores {
+		for what, n := range s.misread {
+			all[what] += n
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(all)) {
+		fmt.Fprintf(out, "misread: %s in %d messages\n", what, all[what])
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"osm"
@@ -37,26 +38,61 @@ func judgeLog(o options, w *sim.World, learned time.Time) (*score, error) {
 	if err != nil {
 		return nil, err
 	}
-	missing := 0
+	missing, misread := 0, map[string]int{}
 	s := judgeWorld(w, learned, func(ev *sim.Event) osm.Action {
 		if ev.Kind != sim.Arrival {
 			return osm.Accept
 		}
-		v, ok := verdicts[ev.Message.ID]
+		said, ok := verdicts[ev.Message.ID]
 		if !ok {
 			missing++
+			return osm.Accept
 		}
-		ev.Message.Verdict = v
-		return v.Action
+		said.compare(ev, misread)
+		ev.Message.Verdict = said.verdict
+		return said.verdict.Action
 	}, true)
 	if missing > 0 {
 		return nil, fmt.Errorf("world %d: the program said nothing about %d messages of its log", w.Config.Seed, missing)
 	}
+	s.misread = misread
 	return s, nil
 }
 
+// said is what the program says of one message.
+type said struct {
+	ID, Class, Login, Sender, Client, Script string
+	Action, Rule, Reason, Detail             string
+	Recipients                               int
+	verdict                                  osm.Verdict
+}
+
+// compare counts what the program understood otherwise than the world meant it.
+func (s *said) compare(ev *sim.Event, misread map[string]int) {
+	m, client := ev.Message, ""
+	if m.Client.IsValid() {
+		client = m.Client.String()
+	}
+	for _, c := range []struct{ name, want, got string }{
+		{"class", m.Class.String(), s.Class},
+		{"login", m.Login, s.Login},
+		{"sender", m.Sender, s.Sender},
+		{"client", client, s.Client},
+		{"script", m.Script.Path, s.Script},
+		{"recipients", strconv.Itoa(len(m.Recipients)), strconv.Itoa(s.Recipients)},
+	} {
+		switch {
+		case c.want == c.got:
+		case c.name == "class":
+			misread["class "+c.want+" read as "+c.got]++
+		default:
+			misread[c.name]++
+		}
+	}
+}
+
 // ask runs osm replay and collects what it says of every message.
-func ask(o options, path string) (map[string]osm.Verdict, error) {
+func ask(o options, path string) (map[string]*said, error) {
 	args := []string{"replay", "--json"}
 	if o.osmSettings != "" {
 		args = append(args, "-c", o.osmSettings)
@@ -71,20 +107,19 @@ func ask(o options, path string) (map[string]osm.Verdict, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	verdicts := map[string]osm.Verdict{}
+	verdicts := map[string]*said{}
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
-		var said struct{ ID, Action, Rule, Reason, Detail string }
-		if err = json.Unmarshal(lines.Bytes(), &said); err != nil {
+		one := &said{}
+		if err = json.Unmarshal(lines.Bytes(), one); err != nil {
 			break
 		}
-		var v osm.Verdict
-		if v.Action, err = osm.ParseAction(said.Action); err != nil {
+		if one.verdict.Action, err = osm.ParseAction(one.Action); err != nil {
 			break
 		}
-		v.Rule, v.Reason, v.Detail = said.Rule, said.Reason, said.Detail
-		verdicts[said.ID] = v
+		one.verdict.Rule, one.verdict.Reason, one.verdict.Detail = one.Rule, one.Reason, one.Detail
+		verdicts[one.ID] = one
 	}
 	if err == nil {
 		err = lines.Err()
