@@ -54,7 +54,7 @@ func less(a, b *attr) bool {
 // today is not a habit yet: it becomes part of the share when the day is over, and only if nothing was suspicious in it.
 type share struct{ cases, all, casesToday, today float32 }
 
-const shareMemory = 400
+const shareMemory = 2000
 
 func (s *share) add(is bool, n float32) {
 	if is {

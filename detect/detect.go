@@ -33,15 +33,18 @@ type Detector struct {
 	senders  senders
 	accounts map[uint64]*account // by account or domain
 	known    *window.Known
+	phrases  *window.Known // pairs of words in the subjects of ordinary mail
 	likeness likeness
 	slots    slots
 	look     look // of the last message
 }
 
+const knownPhrases = 300_000
+
 // New makes a detector without any history.
 func New(cfg Config) *Detector {
 	d := &Detector{cfg: cfg, halfLife: time.Duration(cfg.HalfLife).Seconds(), senders: newSenders(cfg.Senders),
-		known: window.NewKnown(cfg.Known), likeness: newLikeness(), accounts: map[uint64]*account{},
+		known: window.NewKnown(cfg.Known), phrases: window.NewKnown(knownPhrases), likeness: newLikeness(), accounts: map[uint64]*account{},
 		slots: make(slots, slotCells)}
 	for f := range weights {
 		d.most[f] = weights[f].most

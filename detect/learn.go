@@ -13,7 +13,7 @@ func (d *Detector) learn(l *look) {
 	if !l.beforeCalm {
 		return
 	}
-	for _, a := range []*attr{l.network, l.wide, l.provider, l.client, l.helo, l.from, l.subject, l.country} {
+	for _, a := range []*attr{l.network, l.wide, l.provider, l.client, l.helo, l.private, l.from, l.subject, l.country} {
 		if a != nil && a.trust < 255 {
 			a.trust++
 		}
@@ -29,12 +29,19 @@ func (d *Detector) learn(l *look) {
 		s.newHelo.add(l.newHelo && !l.helo.founding(s), 1)
 	}
 	if l.from != nil {
-		s.newFrom.add(!d.ownDomain(l), 1)
+		s.newFrom.add(l.newFrom && !l.from.founding(s), 1)
+		d.known.Add(window.Pair(s.hash+3, l.from.hash), now)
 		d.known.Add(window.Pair(s.hash+1, l.domain), now)
 	}
 	if l.subject != nil {
-		s.newSubject.add(!l.subject.mature(now), 1)
+		s.newSubject.add(l.newSubject && !l.subject.founding(s), 1)
 		s.repeats.add(l.subject.last > l.subject.born, 1)
+	}
+	if m.Class == osm.Login && !l.strange && m.HasSubject {
+		var pairs [maxPairs]uint64
+		for _, p := range pairs[:phrases(m.Subject, &pairs)] {
+			d.phrases.Add(p, now)
+		}
 	}
 	if l.account != 0 {
 		d.known.Add(window.Pair(l.account+1, l.domain), now)
@@ -91,6 +98,7 @@ func (d *Detector) answer(l *look, dl *osm.Delivery) {
 	case dl.Outcome == osm.Delivered:
 		e.answers++
 		s.refused.add(false, 1)
+		s.refusedSpam.add(false, 1)
 	case dl.Refusal == osm.NoSuchUser && dl.Outcome == osm.Failed:
 		e.answers++
 		e.unknown++
@@ -98,6 +106,7 @@ func (d *Detector) answer(l *look, dl *osm.Delivery) {
 	case dl.Refusal == osm.Spam || dl.Refusal == osm.Listed || dl.Refusal == osm.RateLimited:
 		e.answers++
 		e.spam++
+		s.refusedSpam.add(true, 1)
 	}
 	if len(l.m.Recipients) == 0 && dl.Outcome != osm.Deferred {
 		d.late(l, e, dl)

@@ -12,10 +12,8 @@ type likeness struct{ cells []common }
 
 type common struct {
 	hash   uint64
-	born   window.Seconds
 	last   window.Seconds
 	owners uint64 // bit per hash of an owner: up to 64 are told apart roughly
-	odd    uint64 // owners who came to it in an unusual way
 }
 
 const (
@@ -38,29 +36,19 @@ func (l *likeness) at(hash uint64, now window.Seconds) *common {
 			oldest = p
 		}
 	}
-	l.cells[oldest] = common{hash: hash, born: now, last: now}
+	l.cells[oldest] = common{hash: hash, last: now}
 	return &l.cells[oldest]
 }
 
-// join notes that an owner came to it, and tells how many others did so within a day: all, and those in an unusual way.
-// Something that has been in use here for days is common, and nobody is suspicious for it.
-func (l *likeness) join(hash, owner uint64, odd bool, now window.Seconds) (others, odds int) {
+// join notes that an owner came to it, and tells how many others did so within a day.
+func (l *likeness) join(hash, owner uint64, now window.Seconds) (others int) {
 	c := l.at(hash, now)
 	if window.Elapsed(c.last, now) > day {
-		if window.Elapsed(c.born, now) < 3*day {
-			c.born = now
-		}
-		c.owners, c.odd = 0, 0
+		c.owners = 0
 	}
 	c.last = window.Later(c.last, now)
 	bit := uint64(1) << (window.Mix(owner) >> 58)
-	others, odds = bits.OnesCount64(c.owners&^bit), bits.OnesCount64(c.odd&^bit)
+	others = bits.OnesCount64(c.owners &^ bit)
 	c.owners |= bit
-	if odd {
-		c.odd |= bit
-	}
-	if window.Elapsed(c.born, now) > 3*day {
-		return 0, 0
-	}
-	return others, odds
+	return others
 }

@@ -27,6 +27,9 @@ type look struct {
 	newFrom      bool
 	newClient    bool
 	newHelo      bool
+	newSubject   bool
+	own          bool    // the device names itself as one the sender has used before
+	private      *attr   // its private address, when that is its name and not a habit yet
 	again        bool    // its subject is new to the sender and was seen just before
 	fresh        float32 // recipients never mailed before, weighed
 	unknown      int     // of these, how many nobody here ever mailed
@@ -114,6 +117,8 @@ func hashHelo(s string, client netip.Addr) uint64 {
 	return hashText(s) | 8
 }
 
+const heloPrivate = 4
+
 // heloLiteral tells apart what a device behind a router says (a private address), what one without says (its own), and
 // what neither says.
 func heloLiteral(s string, client netip.Addr) uint64 {
@@ -123,7 +128,7 @@ func heloLiteral(s string, client netip.Addr) uint64 {
 	case err != nil:
 		return 3
 	case a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.Is6():
-		return 4
+		return heloPrivate
 	case a == client.Unmap():
 		return 5
 	}
@@ -175,6 +180,22 @@ func hashKey(m *osm.Message, kind osm.KeyKind, value string) uint64 {
 		h = window.Pair(h, hashText(m.User))
 	}
 	return h
+}
+
+// hashSender is the envelope sender without what programs write into it for every recipient or message: VERP
+// (bounce+user=example.org@list.example) and BATV (prvs=0123abcdef=user@example.org).
+func hashSender(address string) uint64 {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 || strings.IndexByte(address[:at], '=') < 0 {
+		return hashText(address)
+	}
+	local := address[:at]
+	if strings.HasPrefix(local, "prvs=") {
+		local = local[strings.LastIndexByte(local, '=')+1:]
+	} else if i := strings.IndexAny(local, "+=-"); i > 0 {
+		local = local[:i]
+	}
+	return window.Pair(hashText(local), hashText(address[at+1:]))
 }
 
 func domainOf(address string) string {

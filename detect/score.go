@@ -71,43 +71,62 @@ func (d *Detector) place(l *look) {
 		l.provider, _ = find(s.wides[:], p, l.now)
 	}
 	l.client, l.newClient = find(s.clients[:], hashClient(m.Client), l.now)
-	if m.Helo != "" {
-		l.helo, l.newHelo = find(s.helos[:], hashHelo(m.Helo, m.Client), l.now)
-		if !l.helo.mature(l.now) && !l.helo.founding(s) {
-			l.odd = true
-			w[newHelo] = l.confident * surprise(s.newHelo.of(0.04, 15), d.most[newHelo])
-		}
-	}
 	if m.Country != "" {
 		l.country, _ = find(s.places[:], hashText(m.Country), l.now)
 	}
+	sure := l.confident * min(float32(window.Elapsed(s.first, l.now))/(7*day)+0.2, 1)
+	if m.Helo != "" {
+		d.device(l, sure)
+	}
 	switch {
-	case l.network.founding(s):
-	case !l.network.mature(l.now):
+	case !l.network.mature(l.now) && !l.network.founding(s):
 		l.odd = true
-		w[newNetwork] = d.elsewhere(l) * l.confident * surprise(s.newNetwork.of(0.03, 15), d.most[newNetwork])
+		w[newNetwork] = d.elsewhere(l) * sure * surprise(s.newNetwork.of(0.03, 15), d.most[newNetwork])
 		if l.country != nil && !l.country.mature(l.now) {
-			w[newCountry] = l.confident * d.most[newCountry]
+			w[newCountry] = sure * d.most[newCountry]
 		}
 		fails := s.fails.Value(l.now, day)
-		w[failedLogins] = l.confident * min(fails/6, 1) * d.most[failedLogins]
+		w[failedLogins] = sure * min(fails/6, 1) * d.most[failedLogins]
 	case !l.client.mature(l.now) && !l.client.founding(s):
-		w[newAddress] = l.confident * surprise(s.newClient.of(0.05, 15), d.most[newAddress])
+		w[newAddress] = sure * surprise(s.newClient.of(0.05, 15), d.most[newAddress])
+	}
+}
+
+// device compares the HELO name. A private address as a name is one device's for as long as its router pleases.
+func (d *Detector) device(l *look, sure float32) {
+	s, h := l.s, hashHelo(l.m.Helo, l.m.Client)
+	l.helo, l.newHelo = find(s.helos[:], h, l.now)
+	if h == heloPrivate {
+		if exact, _ := find(s.helos[:], hashText(l.m.Helo)|8, l.now); exact.mature(l.now) {
+			l.own = true
+		} else {
+			l.private = exact
+		}
+	} else if h >= 8 && l.helo.mature(l.now) {
+		l.own = true
+	}
+	if !l.helo.mature(l.now) && !l.helo.founding(s) {
+		l.odd = true
+		l.weights[newHelo] = sure * surprise(s.newHelo.of(0.04, 15), d.most[newHelo])
 	}
 }
 
 func (d *Detector) guise(l *look) {
 	s, m, w := l.s, l.m, &l.weights
 	if m.Sender != "" {
-		l.from, l.newFrom = find(s.froms[:], hashText(m.Sender), l.now)
+		l.from, l.newFrom = find(s.froms[:], hashSender(m.Sender), l.now)
+		l.newFrom = l.newFrom && !d.known.Has(window.Pair(s.hash+3, l.from.hash))
 		if !l.from.mature(l.now) && !l.from.founding(s) && !d.ownDomain(l) {
-			w[foreignSender] = max(l.confident, 0.5) * surprise(s.newFrom.of(0.05, 10), d.most[foreignSender])
+			w[foreignSender] = d.settled(l.now) * max(l.confident, 0.5) * surprise(s.newFrom.of(0.05, 10), d.most[foreignSender])
 		}
 	}
 	if l.words > 0 && !l.reply {
-		l.subject, _ = find(s.subjects[:], l.template, l.now)
+		l.subject, l.newSubject = find(s.subjects[:], l.template, l.now)
 		if !l.subject.mature(l.now) && !l.subject.founding(s) {
 			w[newSubject] = l.confident * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
+			if l.from != nil && !l.from.mature(l.now) && w[foreignSender] == 0 {
+				w[newSubject] *= 0.6 // a new mailing under a new name of the same house
+			}
 		}
 	}
 }
@@ -130,17 +149,17 @@ func (d *Detector) novelty(l *look) {
 	case osm.Local, osm.System:
 		if s.key.Kind == osm.KeyScript {
 			if uploadPath(m.Script.Path) {
-				w[uploadFolder] = max(young, 1-min(s.sent/50, 1)) * d.most[uploadFolder]
+				w[uploadFolder] = young * d.most[uploadFolder]
 			}
 			w[newScript] = young * d.continuity(l) * d.most[newScript]
 			w[newAccount] = min(young, d.young(d.firstSeen(l), l.now)) * d.most[newAccount]
 		}
 	case osm.Login:
-		w[newAccount] = min(young, max(d.young(d.firstSeen(l), l.now), d.elsewhere(l)-0.4)) * d.most[newAccount]
+		w[newAccount] = min(young, max(d.young(d.firstSeen(l), l.now), 0.8*(d.elsewhere(l)-0.4))) * d.most[newAccount]
 	case osm.Localhost, osm.Relay:
 		w[newAccount] = young * d.most[newAccount]
 	}
-	if a := d.accounts[l.account]; a != nil && a.by != s.hash {
+	if a := d.accounts[l.account]; a != nil && a.by != s.hash && m.Class == osm.Local {
 		w[neighbour] = min(a.stop.Value(l.now, 3*day), 1) * max(young, w[foreignSender]/3) * d.most[neighbour]
 	}
 }
@@ -150,6 +169,11 @@ func (d *Detector) novelty(l *look) {
 func (d *Detector) young(first, now window.Seconds) float32 {
 	watched := min(max(float32(window.Elapsed(d.began, first))-6*day, 0)/(4*day), 1)
 	return watched * window.Fade(window.Elapsed(first, now), 5*day)
+}
+
+// settled is how far this server has been watched for long enough to know what is usual, 0 to 1.
+func (d *Detector) settled(now window.Seconds) float32 {
+	return min(float32(window.Elapsed(d.began, now))/(5*day), 1)
 }
 
 // firstSeen is when the account or its domain was first seen.
@@ -167,11 +191,14 @@ func (d *Detector) firstSeen(l *look) window.Seconds {
 // elsewhere is 1 when a new login is used from a network that nobody of its account has used, less otherwise.
 func (d *Detector) elsewhere(l *look) float32 {
 	part := float32(1)
-	if l.helo != nil && l.helo.hash >= 8 && l.helo.mature(l.now) {
+	if l.own {
 		part = 0.65 // the same device, it seems
 	}
 	if l.wide != nil && l.wide.mature(l.now) || l.provider != nil && l.provider.mature(l.now) {
 		return 0.4 * part
+	}
+	if l.m.Client.IsLoopback() { // webmail
+		return 0.4
 	}
 	if l.account != 0 && l.m.Client.IsValid() && d.known.Has(window.Pair(l.account+3, hashNetwork(l.m.Client))) {
 		return 0.4 * part
@@ -214,7 +241,10 @@ func (d *Detector) count(l *look) {
 		e.networks += d.elsewhere(l)
 	}
 	if l.newFrom {
-		e.froms++
+		e.froms += 0.5
+		if !d.ownDomain(l) {
+			e.froms += 0.5
+		}
 	}
 	if l.subject != nil && !l.subject.mature(l.now) {
 		e.newSubject++
@@ -279,11 +309,12 @@ func (d *Detector) score(l *look) float32 {
 	return total
 }
 
-// rigid is by how much the limit of bulk is raised for a sender who, in many messages, has never written to strangers.
+// rigid is by how much the limit of bulk is raised for a script that, in many messages of the same envelope sender, has
+// never written to strangers: a contact form.
 func (d *Detector) rigid(l *look) float32 {
 	s := l.s
 	h := s.newRecipient.of(0.5, 2)
-	if s.newRecipient.all < 15 || h > 0.1 {
+	if l.m.Class != osm.Local || s.newRecipient.all < 15 || h > 0.1 || l.from == nil || !l.from.mature(l.now) {
 		return 0
 	}
 	return 5 * (0.1 - h) / 0.1
@@ -301,11 +332,11 @@ func (d *Detector) weighBulk(l *look) {
 		repeatMean = -1
 	}
 	sd := float32(math.Sqrt(float64(h * (1 - h) / (s.newRecipient.all/4 + 4))))
-	allowed := min(h+sd, 1)
+	allowed := min(max(h+sd, 0.06), 1)
 	extra := e.fresh - allowed*e.recipients
 	if extra > 0 {
 		unit := 0.35 + 0.5*float32(math.Log(float64(0.97/h)))
-		w[newRecipients] = saturate(extra*unit/6) * d.most[newRecipients]
+		w[newRecipients] = saturate(extra*unit/6) * min(1, 3*e.fresh/e.recipients) * d.most[newRecipients]
 	}
 	if e.repeats > 0.5 {
 		p := float32(0.3)
@@ -324,8 +355,9 @@ func (d *Detector) weighBulk(l *look) {
 	if over := e.fresh / (2*window.FromLevel(s.topDay) + 4); over > 1 {
 		w[volume] = min(float32(math.Log2(float64(over)))/3, 1) * d.most[volume]
 	}
-	if over := e.fresh / 250; over > 1 && l.odd {
-		w[flood] = min(float32(math.Log2(float64(over)))/2, 1) * d.most[flood]
+	if over := e.fresh / 120; over > 1 && (l.odd || w[newAddress] > 0.5) {
+		odd := w[newNetwork] + w[newAddress] + w[newHelo]
+		w[flood] = min(float32(math.Log2(float64(over)))/3, 1) * min(odd/1.2, 1) * d.most[flood]
 	}
 	if s.week.Hours() < 6 {
 		if q := s.quick.Value(l.now, 600); q > 6 {
@@ -335,27 +367,30 @@ func (d *Detector) weighBulk(l *look) {
 	if n := len(l.m.Recipients); n >= 6 && l.fresh > 3 {
 		p := s.larger(n)
 		w[manyRecipients] = min(max(float32(math.Log(float64(0.2/p)))/5, 0), 1) * d.most[manyRecipients] * max(l.confident, 0.4*d.young(s.first, l.now)) * l.fresh / float32(n)
+		w[manyRecipients] *= 0.5 + 0.5*min(1, (w[newNetwork]+w[newAddress]+w[newHelo]+w[newAccount])/2.5)
 	}
 }
 
 func (d *Detector) weighRest(l *look) {
 	s, e, w := l.s, l.slot, &l.weights
 	if e.networks > 1.2 {
-		p := s.newNetwork.of(0.03, 15)
-		w[manyNetworks] = min((e.networks-1)/4, 1) * (1 - min(p*2, 1)) * d.most[manyNetworks]
+		usual := 2 * s.newNetwork.of(0.03, 15) * e.messages
+		w[manyNetworks] = min(max(e.networks-1-usual, 0)/4, 1) * d.most[manyNetworks]
 	}
 	if l.m.Class != osm.List && e.froms > 2.2 {
-		p := s.newFrom.of(0.05, 10)
-		w[manySenders] = min((e.froms-2)/4, 1) * (1 - min(p*1.5, 1)) * d.most[manySenders]
+		usual := 2 * s.newFrom.of(0.03, 10) * e.messages
+		w[manySenders] = d.settled(l.now) * min(max(e.froms-2-usual, 0)/4, 1) * d.most[manySenders]
 	}
 	if e.answers > 0 {
-		p := min(max(s.refused.of(0.02, 60), 0.05), 0.5)
+		p := min(max(s.refused.of(0.02, 60), 0.07), 0.5)
 		llr := e.unknown*float32(math.Log(float64(max(0.25/p, 1)))) - (e.answers-e.unknown)*0.22
 		if llr > 0 {
 			w[refused] = min(llr*0.5/8, 1) * d.most[refused]
 		}
 		if e.spam > 0 {
-			w[refusedAsSpam] = saturate((e.spam-0.7-e.answers*0.02)/3) * d.most[refusedAsSpam]
+			p := min(max(s.refusedSpam.of(0.005, 200), 0.01), 0.3)
+			llr := e.spam*float32(math.Log(float64(max(0.15/p, 1)))) - (e.answers-e.spam)*0.08
+			w[refusedAsSpam] = min(max(llr-1, 0)*0.4/8, 1) * d.most[refusedAsSpam]
 		}
 		if e.answers > 15 && e.unknown < 0.05*e.answers && e.spam < 0.01*e.answers {
 			w[cleanAnswers] = min(e.answers/60, 1) * d.most[cleanAnswers]
@@ -364,13 +399,27 @@ func (d *Detector) weighRest(l *look) {
 	if known := e.recipients - e.fresh; known > 0 {
 		w[knownRecipients] = min(known/6, 1) * d.most[knownRecipients] * max(0, 1-1.5*e.repeats/(e.messages+0.1))
 	}
-	if l.unknown > 0 && l.words > 1 && !l.reply && l.m.Class == osm.Login && l.subject != nil && !l.subject.mature(l.now) &&
-		s.sent > 10 && s.newRecipient.of(0.25, 12) < 0.5 {
-		others, odd := d.likeness.join(window.Pair(l.template, 1), s.hash, l.strange, l.now)
-		w[herdSubject] = min(max(float32(odd)+0.4*float32(others-odd)-1, 0)/3, 1) * d.most[herdSubject]
+	if l.unknown > 0 && m0(l) && (l.odd || w[newAccount] > 1) {
+		w[herdSubject] = d.settled(l.now) * min(float32(max(d.phrasesInCommon(l)-1, 0))/3, 1) * d.most[herdSubject]
 	}
 	if w[newNetwork] > 1 {
-		others, _ := d.likeness.join(window.Pair(l.network.hash, 2), s.hash, true, l.now)
-		w[herdNetwork] = min(max(float32(others)-1, 0)/3, 1) * d.most[herdNetwork]
+		others := d.likeness.join(window.Pair(l.network.hash, 2), s.hash, l.now)
+		w[herdNetwork] = d.settled(l.now) * min(max(float32(others)-1, 0)/3, 1) * d.most[herdNetwork]
 	}
+}
+
+func m0(l *look) bool { return l.m.Class == osm.Login && l.m.HasSubject }
+
+// phrasesInCommon is how many other senders, who also write to strangers from places unusual for them, began to use the
+// same pair of words in their subjects within the last day. Pairs that ordinary mail here uses do not count.
+func (d *Detector) phrasesInCommon(l *look) int {
+	most := 0
+	var pairs [maxPairs]uint64
+	for _, p := range pairs[:phrases(l.m.Subject, &pairs)] {
+		if d.phrases.Has(p) {
+			continue
+		}
+		most = max(most, d.likeness.join(p, l.s.hash, l.now))
+	}
+	return most
 }

@@ -24,7 +24,7 @@ type sender struct {
 	subjects [12]attr
 	places   [3]attr // countries
 
-	newRecipient, newNetwork, newClient, newHelo, newFrom, newSubject, repeats, refused share
+	newRecipient, newNetwork, newClient, newHelo, newFrom, newSubject, repeats, refused, refusedSpam share
 
 	sizes     [8]uint16 // messages by number of recipients: 1, 2-3, 4-7, ...
 	week      window.Week
@@ -75,7 +75,7 @@ func (e *evidence) fade(now window.Seconds, halfLife float64) {
 func (s *sender) tick(now window.Seconds) {
 	if today := now / day; today != s.day {
 		for _, h := range []*share{&s.newRecipient, &s.newNetwork, &s.newClient, &s.newHelo, &s.newFrom, &s.newSubject, &s.repeats,
-			&s.refused} {
+			&s.refused, &s.refusedSpam} {
 			h.close(s.worst < calm)
 		}
 		if s.worst < calm && s.day != 0 {

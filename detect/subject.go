@@ -30,6 +30,40 @@ func template(s string) (hash uint64, words int, reply bool) {
 	return hash, words, reply
 }
 
+const maxPairs = 8
+
+// phrases are the pairs of neighbouring words that template counts, without repeats of programs' numbers and codes.
+func phrases(s string, pairs *[maxPairs]uint64) int {
+	for {
+		rest, ok := cutReply(s)
+		if !ok {
+			break
+		}
+		s = rest
+	}
+	n, before := 0, uint64(0)
+	for i := 0; i < len(s) && n < maxPairs; {
+		for i < len(s) && !inWord(s[i]) {
+			i++
+		}
+		start, digits := i, false
+		for i < len(s) && inWord(s[i]) {
+			digits = digits || s[i] >= '0' && s[i] <= '9'
+			i++
+		}
+		if i-start < 3 || digits {
+			continue
+		}
+		word := window.Hash(subjectSeed, s[start:i])
+		if before != 0 {
+			pairs[n] = window.Pair(before, word)
+			n++
+		}
+		before = word
+	}
+	return n
+}
+
 const subjectSeed = 0x5ab1ec7
 
 func inWord(c byte) bool {

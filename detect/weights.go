@@ -115,7 +115,7 @@ var weights = [facts]weight{
 	manySenders: {"many-senders", guise, 4,
 		"different new envelope senders within two days, beyond what is usual",
 		"changing senders are made up by a program"},
-	newSubject: {"new-subject", guise, 3,
+	newSubject: {"new-subject", guise, 2,
 		"a subject unlike all earlier ones, by a sender whose subjects are all alike",
 		"a shop's mail says the same every day; when it suddenly says something else, somebody else may be writing"},
 	uploadFolder: {"upload-folder", novelty, 4.5,
