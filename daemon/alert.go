@@ -41,15 +41,15 @@ func newAlarm(cfg config.Config, host string, log *slog.Logger) *alarm {
 }
 
 // restore reads what was kept. What is damaged is told and left out.
-func (a *alarm) restore(history *store.Store) error {
+func (a *alarm) restore(ctx context.Context, history *store.Store) error {
 	note := func(key string, err error) {
 		if err != nil {
 			a.log.Warn("a piece of the kept state is damaged and left out", "key", key, "error", err)
 		}
 	}
 	return errors.Join(
-		history.LoadState(incidentState, func(key string, blob []byte) error { note(key, a.book.Restore(blob)); return nil }),
-		history.LoadState(letterState, func(key string, blob []byte) error { note(key, a.outbox.Restore(blob)); return nil }))
+		history.LoadState(ctx, incidentState, func(key string, blob []byte) error { note(key, a.book.Restore(blob)); return nil }),
+		history.LoadState(ctx, letterState, func(key string, blob []byte) error { note(key, a.outbox.Restore(blob)); return nil }))
 }
 
 // save puts what has changed into the store's batch.

@@ -95,10 +95,10 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	if err := history.LoadState(DetectState, restore(engine, d.options.Logger)); err != nil {
+	if err := history.LoadState(ctx, DetectState, restore(engine, d.options.Logger)); err != nil {
 		return err
 	}
-	if err := alarm.restore(history); err != nil {
+	if err := alarm.restore(ctx, history); err != nil {
 		return err
 	}
 	follower, err := tail.Follow(tail.Options{Paths: d.logs, Positions: positions, Start: d.options.Start,

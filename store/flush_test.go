@@ -255,7 +255,7 @@ func TestStateAndPositions(t *testing.T) {
 	for prefix, want := range map[string][]string{"login:": {"login:ann=2", "login:bob=new"}, "login%": {"login%=3"},
 		"": {"login%=3", "login:ann=2", "login:bob=new", "other:x=4"}, "zzz": nil} {
 		var found []string
-		err := s.LoadState(prefix, func(key string, blob []byte) error {
+		err := s.LoadState(context.Background(), prefix, func(key string, blob []byte) error {
 			found = append(found, key+"="+string(blob))
 			return nil
 		})
@@ -265,7 +265,7 @@ func TestStateAndPositions(t *testing.T) {
 		same(t, "state "+prefix, found, want)
 	}
 	stop := errors.New("stop")
-	if err := s.LoadState("", func(string, []byte) error { return stop }); !errors.Is(err, stop) {
+	if err := s.LoadState(context.Background(), "", func(string, []byte) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("LoadState hides the error of its function: %v", err)
 	}
 }

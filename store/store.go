@@ -176,25 +176,3 @@ func (s *Store) Positions() ([]osm.Position, error) {
 	}
 	return all, failed("read", s.path, rows.Err())
 }
-
-// LoadState calls fn for each saved blob whose key begins with prefix, in the order of keys. fn may keep the blob, and
-// must not call the store.
-func (s *Store) LoadState(prefix string, fn func(key string, blob []byte) error) error {
-	rows, err := s.conn.QueryContext(context.Background(), `SELECT key, value FROM state
-		WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 ORDER BY key`, prefix)
-	if err != nil {
-		return failed("read", s.path, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var key string
-		var blob []byte
-		if err := rows.Scan(&key, &blob); err != nil {
-			return failed("read", s.path, err)
-		}
-		if err := fn(key, blob); err != nil {
-			return err
-		}
-	}
-	return failed("read", s.path, rows.Err())
-}
