@@ -43,6 +43,8 @@ type maps struct {
 	plans   map[string]string
 	created map[string]time.Time
 	local   map[string]struct{}
+	users   map[uint32]string
+	persons map[string]struct{} // users that are people's, not services'
 	errors  []error
 }
 
@@ -74,6 +76,15 @@ func (p *Panel) OwnerOfPath(file string) string {
 		file = file[:strings.LastIndexByte(file, '/')]
 	}
 	return ""
+}
+
+// User is the name of a unix user, "" when nobody has this number.
+func (p *Panel) User(uid int) string { return p.maps.Load().users[uint32(uid)] }
+
+// Person tells whether a unix user is a person's or an account's, not a service's.
+func (p *Panel) Person(user string) bool {
+	_, ok := p.maps.Load().persons[user]
+	return ok
 }
 
 // Plan is the hosting plan (package) of an account, "" when it has none.

@@ -204,6 +204,21 @@ func TestLocalWithoutList(t *testing.T) {
 	}
 }
 
+func TestUsers(t *testing.T) {
+	p := Open(DefaultConfig(), tree(t, map[string]string{"etc/passwd": passwd + "alias:x:1001:1001::/home/alice:/bin/sh\n"}), t0)
+	for uid, want := range map[int]string{0: "root", 33: "www-data", 1001: "alice", 1002: "bob", 7: ""} {
+		if got := p.User(uid); got != want {
+			t.Errorf("User(%d) = %q, want %q", uid, got, want)
+		}
+	}
+	for user, want := range map[string]bool{"alice": true, "alias": true, "bob": true, "root": false, "www-data": false,
+		"nobody": false, "nosuch": false, "": false} {
+		if got := p.Person(user); got != want {
+			t.Errorf("Person(%q) = %v, want %v", user, got, want)
+		}
+	}
+}
+
 func TestSites(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give a folder to somebody")

@@ -14,7 +14,7 @@ const (
 	nobody    = 65534
 )
 
-// parsePasswd reads the homes of root and of people from the users' file (passwd(5)).
+// parsePasswd reads the users, and the homes of root and of people, from the users' file (passwd(5)).
 func parsePasswd(data []byte) (f facts, err error) {
 	err = eachLine(data, func(line string) error {
 		if line[0] == '+' || line[0] == '-' { // names from a directory service (nsswitch.conf(5), compat)
@@ -32,10 +32,10 @@ func parsePasswd(data []byte) (f facts, err error) {
 		if err != nil {
 			return err
 		}
+		f.users = append(f.users, user{uint32(uid), name})
 		if !personal(uid) {
 			return nil
 		}
-		f.users = append(f.users, user{uint32(uid), name})
 		if home := strings.TrimRight(fields[5], "/"); strings.HasPrefix(home, "/") && (strings.Count(home, "/") > 1 || home == "/root") {
 			f.homes = append(f.homes, pair{home, name})
 		}

@@ -149,9 +149,8 @@ func stampOf(info fs.FileInfo, now time.Time) stamp {
 // merge puts together what all files say. Where two disagree the one of the earlier source counts.
 func (p *Panel) merge(seen map[string]bool) *maps {
 	m := &maps{owners: map[string]string{}, homes: map[string]string{}, plans: map[string]string{},
-		created: map[string]time.Time{}, local: map[string]struct{}{}}
+		created: map[string]time.Time{}, local: map[string]struct{}{}, users: map[uint32]string{}, persons: map[string]struct{}{}}
 	remote := map[string]bool{}
-	names := map[uint32]string{} // the users' file comes first
 	for _, s := range p.sources {
 		paths := s.paths(p.root)
 		slices.Sort(paths)
@@ -161,11 +160,8 @@ func (p *Panel) merge(seen map[string]bool) *maps {
 				continue
 			}
 			f.facts.addTo(m, remote)
-			for _, u := range f.facts.users {
-				names[u.uid] = u.name
-			}
-			for _, site := range f.facts.sites {
-				if name := names[site.uid]; name != "" {
+			for _, site := range f.facts.sites { // the users' file comes first
+				if name := m.users[site.uid]; name != "" {
 					add(m.homes, []pair{{"/" + s.pattern + "/" + site.name, name}})
 				}
 			}
@@ -196,6 +192,14 @@ func (f *facts) addTo(m *maps, remote map[string]bool) {
 	add(m.owners, f.owners)
 	add(m.homes, f.homes)
 	add(m.plans, f.plans)
+	for _, u := range f.users {
+		if _, ok := m.users[u.uid]; !ok { // the first name of a number counts, as for getpwuid(3)
+			m.users[u.uid] = u.name
+		}
+		if u.uid != 0 && personal(uint64(u.uid)) {
+			m.persons[u.name] = struct{}{}
+		}
+	}
 	for _, b := range f.created {
 		m.created[b.account] = b.at
 	}
