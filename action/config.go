@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/mail"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -76,6 +77,18 @@ func (c *Config) Check(report func(key, problem string)) {
 	if _, err := time.Parse("15:04", c.Digest); c.Digest != "" && err != nil {
 		report("digest", "must be a time of the day such as 07:00")
 	}
+}
+
+// HostName is this server's name in alerts.
+func (c *Config) HostName() string {
+	if c.Host != "" {
+		return c.Host
+	}
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "localhost"
+	}
+	return name
 }
 
 // plainAddress tells whether a is one address that is safe as an argument of a program and in a header.

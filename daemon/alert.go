@@ -15,8 +15,8 @@ import (
 
 // Keys of the store's state besides what the detection has learned.
 const (
-	incidentState = "incident/"
-	letterState   = "letter/"
+	IncidentState = "incident/" // incidents as JSON
+	letterState   = "letter/"   // alerts on their way
 )
 
 // alarm turns verdicts into incidents, and incidents into alerts that arrive. Everything but the outbox belongs to the
@@ -48,14 +48,14 @@ func (a *alarm) restore(ctx context.Context, history *store.Store) error {
 		}
 	}
 	return errors.Join(
-		history.LoadState(ctx, incidentState, func(key string, blob []byte) error { note(key, a.book.Restore(blob)); return nil }),
+		history.LoadState(ctx, IncidentState, func(key string, blob []byte) error { note(key, a.book.Restore(blob)); return nil }),
 		history.LoadState(ctx, letterState, func(key string, blob []byte) error { note(key, a.outbox.Restore(blob)); return nil }))
 }
 
 // save puts what has changed into the store's batch.
 func (a *alarm) save(history *store.Store) error {
 	return errors.Join(
-		a.book.Dirty(func(id string, blob []byte) { history.SaveState(incidentState+id, blob) }),
+		a.book.Dirty(func(id string, blob []byte) { history.SaveState(IncidentState+id, blob) }),
 		a.outbox.Dirty(func(id string, blob []byte) { history.SaveState(letterState+id, blob) }))
 }
 

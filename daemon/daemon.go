@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -88,7 +87,7 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	alarm := newAlarm(d.cfg, d.host(), d.options.Logger)
+	alarm := newAlarm(d.cfg, d.cfg.Alert.HostName(), d.options.Logger)
 	engine, err := newEngine(d.cfg, engineOptions{Sink: &record{store: history, alarm: alarm, watch: d.options.Watch}, Panel: d.panel,
 		Lookup: lookup(ctx, history, d.options.Logger), Logger: d.options.Logger})
 	if err != nil {
@@ -120,18 +119,6 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 		s.at[p.Path] = p
 	}
 	return s.run(ctx, follower)
-}
-
-// host is this server's name in alerts.
-func (d *Daemon) host() string {
-	if d.cfg.Alert.Host != "" {
-		return d.cfg.Alert.Host
-	}
-	name, err := os.Hostname()
-	if err != nil || name == "" {
-		return "localhost"
-	}
-	return name
 }
 
 func lookup(ctx context.Context, history *store.Store, log *slog.Logger) func(id string) *osm.Message {

@@ -34,7 +34,7 @@ func (p *program) replay() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			loaded, err := config.Load(p.config)
+			loaded, err := p.load()
 			if err != nil {
 				return err
 			}

@@ -7,7 +7,6 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
-	"osm/config"
 	service "osm/daemon"
 	"osm/tail"
 )
@@ -20,7 +19,7 @@ func (p *program) serve() *cobra.Command {
 			"what it understands in the store. It runs until it is told to stop (SIGTERM, or Ctrl-C).",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			loaded, err := config.Load(p.config)
+			loaded, err := p.load()
 			if err != nil {
 				return err
 			}
