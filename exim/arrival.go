@@ -8,9 +8,9 @@ import "strings"
 //	T="subject" from <sender> for recipients
 //
 // Where helo_accept_junk_hosts lets clients say anything in HELO, one may say `x) [192.0.2.1] P=esmtpa A=plain:victim T="`
-// and seem to be another. The HELO is then not at its end at the first ") [". But what follows the real one does not fit
-// behind the false one: fields come twice, or a quote is left open. So where the line does not fit together, the HELO is
-// taken to end at the next ") [" behind which it does.
+// and seem to be another. The HELO is then not at its end at the first ") [". But what follows its real end does not fit
+// behind the false one: brackets stand where a field should, or a quote is left open. So where the line does not fit
+// together, the HELO is taken to end at the next ") [" behind which it does.
 func arrival(s string, i int, e *Entry) {
 	const most = 16 // ends that are tried
 	r := arrivalReader{e: e}
@@ -35,9 +35,8 @@ func arrival(s string, i int, e *Entry) {
 // arrivalReader reads the fields of an arrival and watches whether they fit together.
 type arrivalReader struct {
 	e       *Entry
-	heloEnd int    // where the HELO ended; if set before, where it has to
-	seen    uint32 // fields with one letter, by letter
-	odd     bool   // something does not fit
+	heloEnd int  // where the HELO ended; if set before, where it has to
+	odd     bool // something does not fit
 
 	open *string // the last value, if it may hold spaces
 	from int     // where it began
@@ -57,45 +56,49 @@ func (r *arrivalReader) read(s string, i int) bool {
 	for i = after(s, end); i < len(s); i = after(s, end) {
 		if n := key(s, i); n > 0 {
 			end = r.field(s, i, n)
+			r.odd = r.odd || end < len(s) && s[end] != ' '
 		} else if strings.HasPrefix(s[i:], "for ") {
 			r.e.Recipients = s[i+4:]
-			return !r.odd && wellQuoted(r.e.Recipients)
+			break
 		} else {
 			end = r.word(s, i)
 		}
 	}
-	return !r.odd
+	return !r.odd && (r.heloEnd == 0 || wellFormed(r.e.MessageID) && wellFormed(r.e.Recipients))
 }
 
 // field reads the field at s[i:], whose key has n bytes, and returns the index of what follows.
-func (r *arrivalReader) field(s string, i, n int) int {
+func (r *arrivalReader) field(s string, i, n int) (end int) {
 	e, v := r.e, i+n+1
-	r.odd = r.odd || e.HasSubject // the subject is the last field
 	r.open = nil
-	if n > 1 {
-		if s[i] == 'i' && (n == 2 && s[i+1] == 'd' || n == 3 && s[i+1:i+3] == "d*") { // id*: Exim made it up
-			end := addressEnd(s, v)
-			e.MessageID = s[v:end]
-			r.odd = r.odd || !wellQuoted(e.MessageID)
-			return end
+	switch {
+	case n == 1 && s[i] == 'H':
+		return r.host(s, v)
+	case n == 1 && s[i] == 'T':
+		e.HasSubject = true
+	case s[i] == 'i' && (n == 2 && s[i+1] == 'd' || n == 3 && s[i+1:i+3] == "d*"): // id*: Exim made it up
+		end = addressEnd(s, v)
+		e.MessageID = s[v:end]
+		return end
+	}
+	if v < len(s) && s[v] == '"' {
+		quote := quoteEnd(s, v+1)
+		r.odd = r.odd || quote == len(s)
+		if n == 1 && s[i] == 'T' {
+			e.Subject = s[v+1 : quote]
 		}
+		return min(quote+1, len(s))
+	}
+	if n > 1 {
 		return common(s, i, n, e)
 	}
-	bit := uint32(1) << (s[i] & 31)
-	r.odd = r.odd || r.seen&bit != 0
-	r.seen |= bit
-	end := 0
 	switch s[i] {
-	case 'H':
-		return r.host(s, v)
 	case 'P':
-		end = valueEnd(s, v)
+		end = wordEnd(s, v)
 		e.Protocol = s[v:end]
 	case 'R':
-		end = valueEnd(s, v)
+		end = wordEnd(s, v)
 		e.Parent = s[v:end]
-	case 'T':
-		return r.subject(s, v)
 	case 'U':
 		end = common(s, i, n, e)
 		r.open, r.from = &e.User, v
@@ -107,20 +110,6 @@ func (r *arrivalReader) field(s string, i, n int) int {
 	default:
 		end = common(s, i, n, e)
 	}
-	return end
-}
-
-// subject reads the subject at s[i:], which always stands in quotes.
-func (r *arrivalReader) subject(s string, i int) int {
-	r.e.HasSubject = true
-	if i == len(s) || s[i] != '"' {
-		r.odd = true
-		return wordEnd(s, i)
-	}
-	quote := quoteEnd(s, i+1)
-	r.e.Subject = s[i+1 : quote]
-	end := min(quote+1, len(s))
-	r.odd = r.odd || quote == len(s) || end < len(s) && s[end] != ' '
 	return end
 }
 
@@ -150,7 +139,7 @@ func (r *arrivalReader) word(s string, i int) int {
 	end := wordEnd(s, i)
 	switch w := s[i:end]; {
 	case arrivalWord(w):
-	case r.open != nil && !strings.ContainsAny(w, `"[(`):
+	case r.open != nil && !strings.ContainsAny(w, `"[]()`):
 		*r.open = s[r.from:end]
 	default:
 		r.odd = true

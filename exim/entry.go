@@ -1,5 +1,6 @@
 // Package exim holds everything that changes when Exim changes: the grammar of its log, its message ids, its queue
-// commands and the snippets that make it ask osm. Exim's one-letter fields never leave this room.
+// commands and the snippets that make it ask osm. Exim's one-letter fields never leave this room. It reads one line at a
+// time; to tie the lines of a message together is left to track, to follow the file to tail.
 package exim
 
 import "time"

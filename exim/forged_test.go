@@ -56,6 +56,13 @@ y 3 args: /usr/sbin/sendmail -t -i
 		2026-11-23 08:27:01 1xVPO8-0002hh-00 <= mallory@osm.test U=mallory P=local S=300`,
 			"1 torn-cwd, 2 after-torn-cwd", []Attempt{{Dir: "/tmp/x", Lines: 1, User: "mallory"}}},
 
+		{"one attempt is told once", `
+		2026-11-23 08:27:00 cwd=/tmp/x
+y 3 args: /usr/sbin/sendmail -t -i
+z 3 args: /usr/sbin/sendmail -t -i
+		2026-11-23 08:27:01 1xVPO8-0002hh-00 <= mallory@osm.test U=mallory P=local S=300`,
+			"1 torn-cwd, 2 after-torn-cwd", []Attempt{{Dir: "/tmp/x", Lines: 1, User: "mallory"}}},
+
 		{"mail from outside names nobody", `
 		2026-11-23 08:27:00 cwd=/tmp/x
 y 3 args: /usr/sbin/sendmail -t -i

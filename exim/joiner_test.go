@@ -40,6 +40,8 @@ func TestJoiner(t *testing.T) {
 			[]string{at + `[7]: [1\2] rejected`, at + `[7]: [2/2] F From: x`}},
 		{"the end is missing", []string{at + "[7]: [1/3] one ", at + "[7]: [2/3] two ", at + "[7]: [1/2] three "},
 			[]string{at + "[7]: one two ", "rest", at + "[7]: three "}},
+		{"one between is missing", []string{at + "[7]: [1/3] one ", at + "[7]: [3/3] three "},
+			[]string{at + "[7]: [3/3] three ", "rest", at + "[7]: one "}},
 		{"the beginning is missing", []string{at + "[7]: [2/3] two "}, []string{at + "[7]: [2/3] two "}},
 		{"no pieces at all", []string{at + "[7]: [0/3] x", at + "[7]: [4/3] x", at + "[7]: [1/3]x", at + "[7]: [1/] x", at + "[7]: [/] x", at + "[7]: [1/99999999999] x"},
 			[]string{at + "[7]: [0/3] x", at + "[7]: [4/3] x", at + "[7]: [1/3]x", at + "[7]: [1/] x", at + "[7]: [/] x", at + "[7]: [1/99999999999] x"}},

@@ -85,14 +85,15 @@ func angleEnd(s string, i int) int {
 	return -1
 }
 
-// wellQuoted tells whether the quotes in a list of addresses are where they may be: around whole parts of a local part.
-func wellQuoted(list string) bool {
-	if strings.IndexByte(list, '"') < 0 && strings.IndexByte(list, '\\') < 0 {
+// wellFormed tells whether a list of addresses has quotes and brackets only where they may be: quotes around whole parts
+// of a local part, round and angle brackets within quotes (RFC 5322 section 3.4.1).
+func wellFormed(list string) bool {
+	if !strings.ContainsAny(list, `"\()<>`) {
 		return true
 	}
 	for i := 0; i < len(list); i++ {
 		switch list[i] {
-		case '\\':
+		case '\\', '(', ')', '<', '>':
 			return false
 		case '"':
 			if i > 0 && list[i-1] != ' ' && list[i-1] != '.' {
