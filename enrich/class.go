@@ -56,22 +56,23 @@ const (
 	listUser
 )
 
-// roles are names that distributions, panels and list managers give: DirectAdmin's Exim runs as mail, cPanel's as mailnull.
+// roles are names that distributions, panels and list managers give: DirectAdmin's Exim runs as mail, cPanel's as
+// mailnull.
 var roles = map[string]role{
 	"Debian-exim": eximUser, "exim": eximUser, "mailnull": eximUser, "mail": eximUser,
 	"root": systemUser, "cron": systemUser, "crond": systemUser, "crontab": systemUser,
-	"list": listUser, "mailman": listUser, "mailman3": listUser, "sympa": listUser, "majordomo": listUser, "majordom": listUser,
-	"ezmlm": listUser, "mlmmj": listUser, "listserv": listUser,
+	"list": listUser, "mailman": listUser, "mailman3": listUser, "sympa": listUser,
+	"majordomo": listUser, "majordom": listUser, "ezmlm": listUser, "mlmmj": listUser, "listserv": listUser,
 }
 
-// automaticReply recognises what Exim's autoreply transport submits as the user whose filter it runs (spec 34): it names the
-// message that it answers, has no sender, and Exim runs it in the spool, where no user's script can be.
+// automaticReply recognises what Exim's autoreply transport submits as the user whose filter it runs (spec 34): it
+// names the message that it answers, has no sender, and Exim runs it in the spool, where no user's script can be.
 func automaticReply(m *osm.Message) bool {
 	return m.Sender == "" && m.Parent != "" && strings.HasPrefix(m.Script.Path, "/var/spool/exim")
 }
 
-// cronReport recognises the output of a user's cron job, which cron mails as that user to that user. The subject could be
-// chosen by anybody, but then the message would go to nobody else.
+// cronReport recognises the output of a user's cron job, which cron mails as that user to that user. The subject
+// could be chosen by anybody, but then the message would go to nobody else.
 func (e *Enricher) cronReport(m *osm.Message) bool {
 	rest, ok := strings.CutPrefix(m.Subject, "Cron <")
 	if !ok || len(m.Recipients) != 1 || m.User == "" {
@@ -79,8 +80,11 @@ func (e *Enricher) cronReport(m *osm.Message) bool {
 	}
 	rest, ok = strings.CutPrefix(rest, m.User)
 	to := m.Recipients[0]
-	return ok && strings.HasPrefix(rest, "@") && strings.HasPrefix(to, m.User) && len(to) > len(m.User) && to[len(m.User)] == '@' &&
-		e.local(domainOf(to))
+	if !ok || !strings.HasPrefix(rest, "@") {
+		return false
+	}
+	host, ok := strings.CutPrefix(to, m.User)
+	return ok && strings.HasPrefix(host, "@") && e.local(domainOf(to))
 }
 
 // listSender recognises the envelope senders of list managers: LIST-bounces@ and LIST-bounces+user=host@ (Mailman),

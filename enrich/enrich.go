@@ -1,7 +1,7 @@
 // Package enrich adds to a message what its log lines do not say: by which way it came (its class), whose it is (the
-// account), where its client stands (country, autonomous system), and, for each attempt at delivery, whether it left this
-// server and why it was refused. It reads local files only and decides nothing. It leaves to others who owns what (panel)
-// and what a class or a refusal is worth (detect, policy).
+// account), where its client stands (country, autonomous system), and, for each attempt at delivery, whether it left
+// this server and why it was refused. It reads local files only and decides nothing. It leaves to others who owns
+// what (panel) and what a class or a refusal is worth (detect, policy).
 //
 // # Classes
 //
@@ -15,26 +15,27 @@
 //	script     any other local submission
 //	list       unauthenticated from this machine, with a list's envelope sender (LIST-bounces@) in a domain of ours
 //	localhost  unauthenticated from this machine: loopback, an interface's address, [enrich] own
-//	relay      unauthenticated from a host of [enrich] relays, or one that has relayed before, and not only for local domains;
-//	           or from anywhere for a domain that the panel does not list as local
+//	relay      unauthenticated from a host of [enrich] relays, or one that has relayed before, and not only for local
+//	           domains; or from anywhere for a domain that the panel does not list as local
 //	bounce     from outside with an empty sender
 //	inbound    from outside
 //
-// A delivery may refine an inbound message: it becomes forward when a recipient was redirected and the result left this
-// server, and relay when the envelope's recipient itself did. Mail handed on to a private address, or for a domain known as
-// local, is still inbound: that is a gateway in front of another server.
+// A delivery may refine an inbound message: it becomes forward when a recipient was redirected and the result left
+// this server, and relay when the envelope's recipient itself did. Mail handed on to a private address, or for a
+// domain known as local, is still inbound: that is a gateway in front of another server.
 //
-// Local domains are those of the panel, of [enrich] domains, and those learned from deliveries of mail from outside and,
-// until one is seen to be delivered elsewhere, from the logins' own domains.
+// Local domains are those of the panel, of [enrich] domains, and those learned from deliveries of mail from outside
+// and, until one is seen to be delivered elsewhere, from the logins' own domains.
 //
 // # Accounts
 //
-//	login                   the owner of the login's domain, else the login itself
-//	script                  the unix user where it is a person's; else (a web server's user) the owner of the script's folder, else the user
-//	system                  the unix user; Exim's own mail has no account
-//	list                    the owner of the list's domain
-//	inbound, forward        the owner of the recipient's domain: whom it is for, not who is to blame
-//	localhost, relay        none: nothing but the sender's word says who it was
+//	login              the owner of the login's domain, else the login itself
+//	script             the unix user where it is a person's; else (a web server's user) the owner of the script's
+//	                   folder, else the user
+//	system             the unix user; Exim's own mail has no account
+//	list               the owner of the list's domain
+//	inbound, forward   the owner of the recipient's domain: whom it is for, not who is to blame
+//	localhost, relay   none: nothing but the sender's word says who it was
 package enrich
 
 import (
@@ -137,8 +138,8 @@ func (e *Enricher) Message(m *osm.Message) {
 	e.places.find(m)
 }
 
-// Delivery sets Remote and Refusal of one attempt, refines the Class of its message, and learns from it which domains are
-// local and which hosts relay.
+// Delivery sets Remote and Refusal of one attempt, refines the Class of its message, and learns from it which domains
+// are local and which hosts relay.
 func (e *Enricher) Delivery(m *osm.Message, d *osm.Delivery) {
 	d.Remote = e.remote(d)
 	d.Refusal = osm.NotRefused
@@ -176,8 +177,8 @@ func (e *Enricher) leaves(m *osm.Message, d *osm.Delivery, domain string) {
 	}
 }
 
-// remote tells whether an attempt was to leave this server: by a transport that speaks to a host and is none of delivery.
-// Where it did not come to a conversation, the transport is known from attempts before.
+// remote tells whether an attempt was to leave this server: by a transport that speaks to a host and is none of
+// delivery. Where it did not come to a conversation, the transport is known from attempts before.
 func (e *Enricher) remote(d *osm.Delivery) bool {
 	if d.Transport == "" {
 		return false
@@ -195,13 +196,13 @@ func (e *Enricher) remote(d *osm.Delivery) bool {
 	return true
 }
 
-// deliversHere tells from the name of a transport that it hands mail to a mailbox of this server though it connects to an
-// address: LMTP to the IMAP server, or SMTP to another process here.
+// deliversHere tells from the name of a transport that it hands mail to a mailbox of this server though it connects
+// to an address: LMTP to the IMAP server, or SMTP to another process here.
 func deliversHere(transport string) bool {
 	t := strings.ToLower(transport)
 	for _, word := range [...]string{"lmtp", "autoreply", "address_pipe", "address_file", "local"} {
-		if i := strings.Index(t, word); i >= 0 && !(word == "local" && (strings.Contains(t, "nonlocal") || strings.Contains(t, "non_local"))) {
-			return true
+		if strings.Contains(t, word) {
+			return word != "local" || !strings.Contains(t, "nonlocal") && !strings.Contains(t, "non_local")
 		}
 	}
 	return false

@@ -26,8 +26,8 @@ func symbol(c byte) byte {
 	return space
 }
 
-// newPhrases builds the automaton from rows of phrases. A phrase matches whole words; a * at its end lets its last word go
-// on.
+// newPhrases builds the automaton from rows of phrases. A phrase matches whole words; a * at its end lets its last
+// word go on.
 func newPhrases(rows [][]string) *phrases {
 	p := &phrases{}
 	p.state()

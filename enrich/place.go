@@ -75,7 +75,8 @@ func (d *database) reload(now time.Time) (changed bool) {
 		d.err = err
 		return false
 	}
-	if d.info != nil && !d.fresh && os.SameFile(info, d.info) && info.ModTime().Equal(d.info.ModTime()) && info.Size() == d.info.Size() {
+	if d.info != nil && !d.fresh && os.SameFile(info, d.info) && info.ModTime().Equal(d.info.ModTime()) &&
+		info.Size() == d.info.Size() {
 		return false
 	}
 	d.info, d.fresh = info, now.Sub(info.ModTime()).Abs() < 2*time.Second

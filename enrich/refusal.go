@@ -45,8 +45,8 @@ func (c *classifier) kind(text string, own [2]string) osm.Refusal {
 	return byCode(code, phase)
 }
 
-// splitReply takes apart what Exim writes around a reply: "SMTP error from remote mail server after RCPT TO:<a@b>: 550 no".
-// The command may hold anything between the brackets. Other texts are all reply.
+// splitReply takes apart what Exim writes around a reply: "SMTP error from remote mail server after RCPT TO:<a@b>:
+// 550 no". The command may hold anything between the brackets. Other texts are all reply.
 func splitReply(text string) (phase, reply string) {
 	for _, start := range [...]string{"SMTP error from remote mail server after ", "LMTP error after "} {
 		rest, ok := strings.CutPrefix(text, start)

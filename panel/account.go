@@ -11,7 +11,8 @@ import (
 // readCPanelUser reads /var/cpanel/users/NAME. The folder also holds files that are no accounts.
 func readCPanelUser(path string) (f facts, err error) {
 	name, err := account(filepath.Base(path))
-	if err != nil || name == "system" || name == "nobody" || strings.ContainsAny(name, ".~") || strings.HasPrefix(name, "cptkt") {
+	if err != nil || name == "system" || name == "nobody" || strings.ContainsAny(name, ".~") ||
+		strings.HasPrefix(name, "cptkt") {
 		return facts{}, nil
 	}
 	data, err := readFile(path)

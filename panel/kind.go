@@ -64,8 +64,8 @@ func Detect(root string) Kind {
 	return Plain
 }
 
-// Open reads the maps of the panel that the configuration names, on the server whose file system starts at root. It does
-// not fail: a map that can't be read is told by Errors and tried again by Reload.
+// Open reads the maps of the panel that the configuration names, on the server whose file system starts at root. It
+// does not fail: a map that can't be read is told by Errors and tried again by Reload.
 func Open(c Config, root string, now time.Time) *Panel {
 	kind := Kind(max(slices.Index(kindNames[:], c.Kind), 0))
 	if c.Kind == auto {

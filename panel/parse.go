@@ -117,7 +117,8 @@ func parseDebian(data []byte) (f facts, err error) {
 		if !ok {
 			return nil
 		}
-		for _, name := range strings.FieldsFunc(strings.Trim(value, `'"`), func(r rune) bool { return strings.ContainsRune(";: ", r) }) {
+		separates := func(r rune) bool { return strings.ContainsRune(";: ", r) }
+		for _, name := range strings.FieldsFunc(strings.Trim(value, `'"`), separates) {
 			d, err := domain(name)
 			if err != nil {
 				return err

@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// People have uids from 500 (old Red Hat and cPanel) or 1000; the rest but root belongs to the system, and 65534 is nobody.
+// People have uids from 500 (old Red Hat and cPanel) or 1000; the rest but root belongs to the system, and 65534 is
+// nobody.
 const (
 	firstUser = 500
 	nobody    = 65534
@@ -36,7 +37,8 @@ func parsePasswd(data []byte) (f facts, err error) {
 		if !personal(uid) {
 			return nil
 		}
-		if home := strings.TrimRight(fields[5], "/"); strings.HasPrefix(home, "/") && (strings.Count(home, "/") > 1 || home == "/root") {
+		home := strings.TrimRight(fields[5], "/")
+		if home == "/root" || strings.HasPrefix(home, "/") && strings.Count(home, "/") > 1 {
 			f.homes = append(f.homes, pair{home, name})
 		}
 		return nil

@@ -149,7 +149,8 @@ func stampOf(info fs.FileInfo, now time.Time) stamp {
 // merge puts together what all files say. Where two disagree the one of the earlier source counts.
 func (p *Panel) merge(seen map[string]bool) *maps {
 	m := &maps{owners: map[string]string{}, homes: map[string]string{}, plans: map[string]string{},
-		created: map[string]time.Time{}, local: map[string]struct{}{}, users: map[uint32]string{}, persons: map[string]struct{}{}}
+		created: map[string]time.Time{}, local: map[string]struct{}{}, users: map[uint32]string{},
+		persons: map[string]struct{}{}}
 	remote := map[string]bool{}
 	for _, s := range p.sources {
 		paths := s.paths(p.root)

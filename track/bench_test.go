@@ -8,8 +8,9 @@ import (
 	"osm/exim"
 )
 
-// traffic is a log of n messages as a server with cPanel's log_selector writes it, parsed: scripts, logins and mail from
-// outside, each with its delivery process, one delivery and its completion. depth messages are in the queue at a time.
+// traffic is a log of n messages as a server with cPanel's log_selector writes it, parsed: scripts, logins and mail
+// from outside, each with its delivery process, one delivery and its completion. depth messages are in the queue at a
+// time.
 func traffic(n, depth int) []exim.Entry {
 	parser := exim.NewParser(time.UTC)
 	var entries []exim.Entry
@@ -26,15 +27,16 @@ func traffic(n, depth int) []exim.Entry {
 			switch i % 4 {
 			case 0:
 				add(i, "cwd=/home/shop%d/public_html 3 args: /usr/sbin/sendmail -t -i", i%40)
-				add(i, "%s <= shop%d@example.com U=shop%d P=local S=9000 T=\"Your order %d has been shipped\" for customer%d@example.org",
-					id(i), i%40, i%40, i, i)
+				add(i, "%s <= shop%d@example.com U=shop%d P=local S=9000 T=\"Your order %d has been shipped\" "+
+					"for customer%d@example.org", id(i), i%40, i%40, i, i)
 			case 1:
-				add(i, "%s <= user%d@example.com H=(laptop.local) [192.0.2.%d]:40000 P=esmtpsa X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no "+
-					"A=dovecot_login:user%d@example.com S=9000 id=%d@example.com T=\"Re: offer %d\" for a%d@example.org b%d@example.net",
-					id(i), i%90, i%250, i%90, i, i, i, i)
+				add(i, "%s <= user%d@example.com H=(laptop.local) [192.0.2.%d]:40000 P=esmtpsa X=TLS1.3:AES_256:256 CV=no "+
+					"A=dovecot_login:user%d@example.com S=9000 id=%d@example.com T=\"Re: offer %d\" "+
+					"for a%d@example.org b%d@example.net", id(i), i%90, i%250, i%90, i, i, i, i)
 			default:
-				add(i, "%s <= news@sender%d.example.net H=mx%d.example.net [198.51.100.%d]:40000 P=esmtps X=TLS1.2:ECDHE-RSA-AES256:256 "+
-					"CV=no S=9000 id=abc%d@sender.example.net T=\"Newsletter %d\" for user%d@example.com", id(i), i, i%50, i%250, i, i, i%90)
+				add(i, "%s <= news@sender%d.example.net H=mx%d.example.net [198.51.100.%d]:40000 P=esmtps "+
+					"X=TLS1.2:ECDHE-RSA-AES256:256 CV=no S=9000 id=abc%d@sender.example.net T=\"Newsletter %d\" for user%d@example.com",
+					id(i), i, i%50, i%250, i, i, i%90)
 			}
 			add(i, "cwd=/var/spool/exim 3 args: /usr/sbin/exim -Mc %s", id(i))
 		}

@@ -9,8 +9,8 @@ import (
 	"osm/exim"
 )
 
-// fillMessage makes a message of an arrival line and tells how many bytes its strings take. They are copied off the line
-// into one block.
+// fillMessage makes a message of an arrival line and tells how many bytes its strings take. They are copied off the
+// line into one block.
 func (t *Tracker) fillMessage(m *osm.Message, e *exim.Entry) int64 {
 	*m = osm.Message{
 		ID: e.ID, Time: e.Time,

@@ -154,8 +154,8 @@ func (t *Tracker) makeRoom(newest *slot) {
 	}
 }
 
-// expire forgets what will not be completed any more: ids rejected after DATA never arrive, and the end of some messages
-// is never logged.
+// expire forgets what will not be completed any more: ids rejected after DATA never arrive, and the end of some
+// messages is never logged.
 func (t *Tracker) expire() {
 	for s := t.live.head; s != nil && t.now-s.since > t.age; s = t.live.head {
 		t.stats.Expired++

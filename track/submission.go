@@ -112,9 +112,11 @@ func (s *submissions) byElimination(e *exim.Entry) osm.Script {
 	return osm.Script{}
 }
 
-// find sets fits to the lines that an arrival can belong to: those of folders that bear its user's name, if there are any.
+// find sets fits to the lines that an arrival can belong to: those of folders that bear its user's name, if there are
+// any.
 func (s *submissions) find(e *exim.Entry) {
-	// P= is "local" for a message read from standard input, "local-smtp" and the like for -bs and -bS; a rejection has none.
+	// P= is "local" for a message read from standard input, "local-smtp" and the like for -bs and -bS; a rejection
+	// has none.
 	smtp := strings.HasPrefix(e.Protocol, "local-")
 	s.fits = s.fits[:0]
 	owned := false
@@ -166,8 +168,9 @@ func hasFolder(path, name string) bool {
 }
 
 // readArgs reads the command line of an Exim process; ok is false when it submits no message: queue runs, deliveries,
-// the daemon, and everything that only asks (spec 5.2). Among the modes -b only -bm, -bs and -bS submit. The arguments are
-// the caller's words: where a quoted one begins the rest can't be told apart, and it is taken for a submission.
+// the daemon, and everything that only asks (spec 5.2). Among the modes -b only -bm, -bs and -bS submit. The
+// arguments are the caller's words: where a quoted one begins the rest can't be told apart, and it is taken for a
+// submission.
 func readArgs(args string) (c submission, ok bool) {
 	program, rest, _ := strings.Cut(args, " ")
 	switch program[strings.LastIndexByte(program, '/')+1:] {

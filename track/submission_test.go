@@ -164,7 +164,8 @@ func TestSubmissionWaitsNotForever(t *testing.T) {
 	}
 }
 
-// With pids in the log every local arrival of the real logs is tied exactly, and to the folder that the log has for the pid.
+// With pids in the log every local arrival of the real logs is tied exactly, and to the folder that the log has for
+// the pid.
 func TestRealSubmissions(t *testing.T) {
 	for _, name := range []string{"all", "osm-recommended", "cpanel", "4.99-cpanel", "directadmin"} {
 		t.Run(name, func(t *testing.T) {

@@ -1,8 +1,8 @@
-// Package track ties the lines of one message id to one osm.Message: the arrival, the script whose cwd= line came before
-// it, and every delivery, until the message is completed. What it holds is bounded in number, bytes and age, whatever is
-// written into the log: about 700 bytes a message and the length of its strings (Config). It leaves to others the
-// grammar of a line (exim), who a message belongs to and by which way it came (enrich), and keeping messages for longer
-// than they are in the queue (store).
+// Package track ties the lines of one message id to one osm.Message: the arrival, the script whose cwd= line came
+// before it, and every delivery, until the message is completed. What it holds is bounded in number, bytes and age,
+// whatever is written into the log: about 700 bytes a message and the length of its strings (Config). It leaves to
+// others the grammar of a line (exim), who a message belongs to and by which way it came (enrich), and keeping
+// messages for longer than they are in the queue (store).
 package track
 
 import (
@@ -29,7 +29,8 @@ type Event struct {
 type Options struct {
 	Config Config
 	// Lookup finds a message that arrived before what the tracker remembers; nil when there is nowhere to look. It is
-	// asked once for an id that a delivery line names and the tracker does not know, and returns nil when there is none.
+	// asked once for an id that a delivery line names and the tracker does not know, and returns nil when there is
+	// none.
 	Lookup func(id string) *osm.Message
 }
 

@@ -256,8 +256,8 @@ func TestUnknownSamples(t *testing.T) {
 	}
 }
 
-// What an event points to belongs to the tracker, but strings of a message may be kept: they are no part of the line and
-// are not written to again.
+// What an event points to belongs to the tracker, but strings of a message may be kept: they are no part of the line
+// and are not written to again.
 func TestStringsOutliveTheLine(t *testing.T) {
 	f := newFeed(Options{})
 	line := []byte(day + "08:25:24 " + id1 + " <= a@osm.test H=(h) [192.0.2.7] P=esmtp S=1 for x@far.example")
