@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"osm"
 )
 
 // BenchmarkIngest fills a database with a day of mail, as serve does when it catches up.
@@ -40,4 +42,66 @@ func BenchmarkIngest(b *testing.B) {
 	if os.Getenv("OSM_KEEP") != "" {
 		s.conn.ExecContext(b.Context(), "VACUUM INTO '"+os.Getenv("OSM_KEEP")+"'")
 	}
+}
+
+// BenchmarkQueries asks a database of a million messages in one day, and of as many in a month.
+func BenchmarkQueries(b *testing.B) {
+	for name, days := range map[string]int{"day": 1, "month": 30} {
+		b.Run(name, func(b *testing.B) {
+			const messages = 1_000_000
+			s := openTest(b, testConfig(b), noon)
+			w := newTraffic(2)
+			step := time.Duration(days) * 24 * time.Hour / messages
+			at := noon.AddDate(0, 0, -days)
+			id := ""
+			for range messages {
+				at = at.Add(step)
+				m := w.message(s, at)
+				if w.n == messages/2 {
+					id = m.ID
+				}
+				if s.Pending() >= BatchSize {
+					flush(b, s, noon)
+				}
+			}
+			flush(b, s, noon)
+			queries(b, s, days, id)
+		})
+	}
+}
+
+func queries(b *testing.B, s *Store, days int, id string) {
+	run := func(name string, ask func() error) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := ask(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	search := func(f Filter) func() error {
+		return func() error {
+			_, err := s.Search(b.Context(), f)
+			return err
+		}
+	}
+	run("report", func() error {
+		_, err := s.Report(b.Context(), ReportQuery{Since: noon.AddDate(0, 0, -days), Until: noon})
+		return err
+	})
+	run("newest", search(Filter{}))
+	run("rare-sender", search(Filter{Sender: "nobody@nowhere.example"}))
+	run("login", search(Filter{Login: "info0@shop77.example"}))
+	run("recipient", search(Filter{Recipient: "customer4711@mail47.example"}))
+	run("recipient-domain", search(Filter{Recipient: "*@mail47.example", Outcome: new(osm.Failed)}))
+	run("subject", search(Filter{Subject: "order #77777"}))
+	run("message", func() error {
+		_, err := s.Message(b.Context(), id)
+		return err
+	})
+	run("trace", func() error {
+		_, err := s.Trace(b.Context(), id)
+		return err
+	})
 }
