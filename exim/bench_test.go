@@ -2,6 +2,7 @@ package exim
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -84,5 +85,17 @@ func BenchmarkParse(b *testing.B) {
 			}
 			b.ReportMetric(float64(len(log.lines)*b.N)/b.Elapsed().Seconds()/1e6, "Mlines/s")
 		})
+	}
+}
+
+// BenchmarkWriteNDJSON prints the rate of osm parse, by the log's bytes.
+func BenchmarkWriteNDJSON(b *testing.B) {
+	log := strings.Join(generate(20000, true), "\n")
+	b.SetBytes(int64(len(log)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := WriteNDJSON(io.Discard, strings.NewReader(log), Options{}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
