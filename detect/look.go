@@ -135,8 +135,9 @@ func heloLiteral(s string, client netip.Addr) uint64 {
 	return 6
 }
 
-// charge says whose message it is. What came from outside, bounces and what is forwarded is nobody's here.
-func charge(m *osm.Message) (kind osm.KeyKind, value string, ok bool) {
+// charge says whose message it is. Mail without a login from this machine or a relayed host is charged to the domain in
+// whose name it is written, where that is one of ours, else to the host. What came from outside, bounces and what is forwarded is nobody's here.
+func charge(m *osm.Message, ours bool) (kind osm.KeyKind, value string, ok bool) {
 	switch m.Class {
 	case osm.Login:
 		if m.Login != "" {
@@ -145,6 +146,9 @@ func charge(m *osm.Message) (kind osm.KeyKind, value string, ok bool) {
 	case osm.Local, osm.System:
 		return chargeLocal(m)
 	case osm.Localhost, osm.Relay:
+		if ours {
+			return osm.KeySenderDomain, domainOf(m.Sender), true
+		}
 		return osm.KeyClient, "", m.Client.IsValid()
 	case osm.List:
 		if m.Sender != "" {
@@ -172,6 +176,9 @@ func chargeLocal(m *osm.Message) (osm.KeyKind, string, bool) {
 }
 
 func hashKey(m *osm.Message, kind osm.KeyKind, value string) uint64 {
+	if kind == osm.KeySenderDomain { // apart for each host
+		return window.Pair(window.Pair(hashText(value), hashClient(m.Client)), uint64(kind))
+	}
 	if kind == osm.KeyClient {
 		return window.Pair(hashClient(m.Client), uint64(kind))
 	}

@@ -11,7 +11,8 @@ import (
 // see hashes a message and finds its sender.
 func (d *Detector) see(l *look, m *osm.Message, now window.Seconds) {
 	*l = look{m: m, now: now}
-	kind, value, ok := charge(m)
+	l.domain = hashText(domainOf(m.Sender))
+	kind, value, ok := charge(m, m.Sender != "" && d.ours(l))
 	if !ok {
 		return
 	}
@@ -33,17 +34,29 @@ func (d *Detector) see(l *look, m *osm.Message, now window.Seconds) {
 	if m.HasSubject {
 		l.template, l.words, l.reply = template(m.Subject)
 	}
-	l.domain = hashText(domainOf(m.Sender))
 	if l.account == 0 && kind == osm.KeyLogin {
 		l.account = hashText(domainOf(m.Login))
 	}
 	d.account(l.account, l.now)
 }
 
+// ours tells whether the envelope sender's domain is one that has long had mailboxes, logins or applications here. While the
+// server is new to us, every domain may be.
+func (d *Detector) ours(l *look) bool {
+	if l.m.Class != osm.Localhost && l.m.Class != osm.Relay {
+		return false
+	}
+	if d.settled(l.now) < 1 {
+		d.account(l.domain, l.now)
+	}
+	a := d.accounts[l.domain]
+	return a != nil && (a.first < d.began+5*day || window.Elapsed(a.first, l.now) > day)
+}
+
 // context weighs where a message comes from and under which name, against what its sender has used before.
 func (d *Detector) context(l *look) {
 	s, m := l.s, l.m
-	l.confident = s.sent / (s.sent + 8)
+	l.confident = s.sent / (s.sent + 3)
 	if m.Client.IsValid() && m.Class == osm.Login {
 		d.place(l)
 	}
@@ -263,22 +276,42 @@ func (d *Detector) count(l *look) {
 
 // recipients compares them with those that the sender, and others here, have mailed before.
 func (d *Detector) recipients(l *look, list []string) {
-	for _, r := range list {
-		h := hashText(r)
-		switch {
-		case d.known.Has(window.Pair(l.s.hash, h)):
-		case d.known.Has(h):
-			l.fresh += 0.3
-		case l.account != 0 && d.known.Has(window.Pair(l.account, h)):
-			l.fresh += 0.1
-		default:
-			l.fresh++
-			l.unknown++
-		}
+	if len(list) == 0 {
+		return
 	}
-	l.slot.fresh += l.fresh
+	usual := d.strangerShare(l)
+	up := max(float32(math.Log(float64(thief/usual))), 0.03)
+	down := float32(math.Log(float64((1 - thief) / (1 - usual))))
+	e := l.slot
+	for _, r := range list {
+		fresh := d.stranger(l, hashText(r))
+		l.fresh += fresh
+		e.run = min(max(e.run+fresh*up+(1-fresh)*min(down, 0), 0), runLimit)
+	}
+	e.fresh += l.fresh
 	l.s.strangers += l.fresh
-	l.slot.recipients += float32(len(list))
+	e.recipients += float32(len(list))
+}
+
+// thief is the share of strangers among the recipients of a sender whom a thief uses beside his owner, and runLimit is
+// where a run of them is beyond doubt.
+const (
+	thief    = 0.87
+	runLimit = 20
+)
+
+// stranger is how far a recipient is one: 1 when nobody here has ever mailed him, 0 when this sender has.
+func (d *Detector) stranger(l *look, recipient uint64) float32 {
+	switch {
+	case d.known.Has(window.Pair(l.s.hash, recipient)):
+		return 0
+	case l.account != 0 && d.known.Has(window.Pair(l.account, recipient)):
+		return 0.1
+	case d.known.Has(recipient):
+		return 0.3
+	}
+	l.unknown++
+	return 1
 }
 
 // saturate grows from 0 to 1, about as x at first.
@@ -320,28 +353,40 @@ func (d *Detector) rigid(l *look) float32 {
 	return 5 * (0.1 - h) / 0.1
 }
 
-func (d *Detector) weighBulk(l *look) {
-	s, e, w := l.s, l.slot, &l.weights
-	mean, strength, repeatMean := float32(0.25), float32(12), float32(0.2)
+// strangerShare is the share of recipients never mailed before that is usual for the sender, at the upper end of what his
+// history leaves open.
+func (d *Detector) strangerShare(l *look) float32 {
+	s := l.s
+	mean, strength := float32(0.25), float32(12)
 	if l.m.Class != osm.Login {
-		mean, strength, repeatMean = 0.5, 4, 0.7
+		mean, strength = 0.5, 4
 	}
 	h := min(max(s.newRecipient.of(mean, strength), 0.03), 0.97)
-	if guised := min((w[newSubject]+w[foreignSender])/3, 1); guised > 0.3 { // the habit is that of his usual mail
+	if guised := min((l.weights[newSubject]+l.weights[foreignSender])/3, 1); guised > 0.3 { // the habit is that of his usual mail
 		h = min(h, 1-0.7*guised)
-		repeatMean = -1
 	}
 	sd := float32(math.Sqrt(float64(h * (1 - h) / (s.newRecipient.all/4 + 4))))
-	allowed := min(max(h+sd, 0.06), 1)
-	extra := e.fresh - allowed*e.recipients
-	if extra > 0 {
-		unit := 0.35 + 0.5*float32(math.Log(float64(0.97/h)))
-		w[newRecipients] = saturate(extra*unit/6) * min(1, 3*e.fresh/e.recipients) * d.most[newRecipients]
+	return min(max(h+0.5*sd, 0.05), 0.97)
+}
+
+// repeatMean is how often senders of a kind repeat subjects, as long as nothing is known of this one.
+func repeatMean(m *osm.Message) float32 {
+	if m.Class == osm.Login {
+		return 0.2
+	}
+	return 0.7
+}
+
+func (d *Detector) weighBulk(l *look) {
+	s, e, w := l.s, l.slot, &l.weights
+	guised := min((w[newSubject]+w[foreignSender])/3, 1)
+	if e.run > 0 {
+		w[newRecipients] = saturate(e.run/6) * min(1, 3*e.fresh/e.recipients) * d.most[newRecipients]
 	}
 	if e.repeats > 0.5 {
 		p := float32(0.3)
-		if repeatMean > 0 {
-			p = s.repeats.of(repeatMean, 8)
+		if guised < 0.3 {
+			p = s.repeats.of(repeatMean(l.m), 8)
 		}
 		unit := max(float32(math.Log(float64(0.9/p))), 0)
 		w[sameSubject] = saturate(e.repeats*unit*0.2) * d.most[sameSubject] * min(1, e.fresh/(e.recipients*0.5+1))

@@ -49,6 +49,7 @@ type evidence struct {
 	messages   float32
 	recipients float32
 	fresh      float32 // recipients never mailed before; one known to others here counts less
+	run        float32 // how far the last recipients tell of a thief's list rather than of the sender's habit (a CUSUM of log likelihood ratios)
 	repeats    float32 // messages that repeat a subject that is new
 	newSubject float32 // messages with a subject that is new
 	networks   float32 // new networks
@@ -65,7 +66,7 @@ func (e *evidence) fade(now window.Seconds, halfLife float64) {
 	if f == 1 {
 		return
 	}
-	for _, v := range []*float32{&e.messages, &e.recipients, &e.fresh, &e.repeats, &e.newSubject, &e.networks, &e.froms,
+	for _, v := range []*float32{&e.messages, &e.recipients, &e.fresh, &e.run, &e.repeats, &e.newSubject, &e.networks, &e.froms,
 		&e.answers, &e.unknown, &e.spam} {
 		*v *= f
 	}
