@@ -140,6 +140,32 @@ func TestNumbersAndDatesTogether(t *testing.T) {
 	})
 }
 
+// Exim came between logrotate's two steps and created the log itself.
+func TestFilePutAside(t *testing.T) {
+	bubble(t, func(d *folder) {
+		d.append("mainlog", "one\n")
+		d.want("one")
+		d.stop()
+		d.rename("mainlog", "mainlog.1")
+		for i, name := range []string{"mainlog.1", "mainlog-2026112206.backup", "mainlog"} {
+			d.append(name, name+"\n")
+			when := time.Unix(1_700_000_000+int64(i), 0)
+			d.check(os.Chtimes(d.path(name), when, when))
+		}
+		for range 3 {
+			d.next()
+		}
+		d.stop()
+		d.rename("mainlog.1", "mainlog.2")
+		d.rename("mainlog", "mainlog.1")
+		d.gzip("mainlog.1")
+		d.gzip("mainlog.2")
+		d.append("mainlog", "last\n")
+		d.want("one", "mainlog.1", "mainlog-2026112206.backup", "mainlog", "last")
+		d.wantGaps(0)
+	})
+}
+
 func TestNames(t *testing.T) {
 	for _, test := range []struct {
 		name, base string
@@ -152,6 +178,7 @@ func TestNames(t *testing.T) {
 		{"mainlog.2026-11-22.zst", "mainlog", rank{date: "20261122"}},
 		{"mainlog-20261122-13", "mainlog", rank{date: "2026112213"}},
 		{"mainlog-1795000000.bz2", "mainlog", rank{date: "1795000000"}},
+		{"mainlog-2026112206.backup", "mainlog", rank{aside: true}},
 		{"exim.3.log.gz", "exim.log", rank{number: 3}},
 		{"exim-20261122.log", "exim.log", rank{date: "20261122"}},
 	} {
@@ -163,7 +190,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"mainlog", "mainlog.processed", "mainlog.gz", "mainlog.", "mainlog.1.", "mainlog-1", "mainlog.1x",
-		"mainlog..1", "mainlog-123456", "mainlog.1.2", "mainlog-99999999", "mainlog2.1", "mainlog.1.gz.gz", "exim_mainlog.processed"} {
+		"mainlog..1", "mainlog-123456", "mainlog.1.2", "mainlog-99999999", "mainlog-20261122.backup", "mainlog2.1", "mainlog.1.gz.gz", "exim_mainlog.processed"} {
 		if r, ok := rankIn("mainlog", name); ok {
 			t.Errorf("%s is taken for a rotated file: %+v", name, r)
 		}

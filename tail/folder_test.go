@@ -31,6 +31,7 @@ type folder struct {
 	at    []int // how many lines there were at each gap
 	cut   int
 	late  int
+	kills []int64 // the last line before each
 }
 
 func newFolder(t *testing.T) *folder {
@@ -151,8 +152,13 @@ func (d *folder) next() Batch {
 	d.Helper()
 	b, err := d.running().Next(context.Background())
 	d.check(err)
+	d.take(b)
+	return b
+}
+
+func (d *folder) take(b Batch) {
 	if b.Idle {
-		return b
+		return
 	}
 	d.saved = b.Position
 	if b.Gap != nil {
@@ -166,7 +172,6 @@ func (d *folder) next() Batch {
 	if b.Late {
 		d.late++
 	}
-	return b
 }
 
 // drain reads until nothing more comes for ten seconds, which includes all that the follower waits for.

@@ -231,16 +231,22 @@ func (l *log) leave() (piece, bool) {
 	}
 	newest := files[len(files)-1]
 	isCopy := newest.live && (l.saw > 0 && !l.passed || s.copiedFrom(newest))
-	if files[next].live && !s.packed && !isCopy && (files[next].size == 0 || l.quiet < l.linger) {
+	if !s.packed && !isCopy && (files[next].live && files[next].size == 0 || !l.settled(l.linger)) {
 		return piece{}, false
 	}
-	if n := s.split.unfinished(); n > 0 && !isCopy {
-		if files[next].live && !s.packed && l.quiet < l.patience {
+	if s.split.unfinished() > 0 && !isCopy {
+		if !s.packed && !l.settled(l.patience) {
 			return piece{}, false
 		}
 		return s.split.last(), true
 	}
 	return piece{}, l.take(files, next, isCopy)
+}
+
+// settled tells whether the source has not changed for so many ticks, or by the clock for much longer: then nobody
+// still writes to it.
+func (l *log) settled(ticks int) bool {
+	return l.quiet >= ticks || l.Now().Sub(time.Unix(0, l.src.modified)) > lateWatch
 }
 
 // after finds the file that follows the source; ok is false when there is none, or it is not yet sure.
@@ -293,7 +299,7 @@ func (l *log) take(files []member, next int, isCopy bool) bool {
 	l.Logger.Info("log was rotated", "log", l.path, "read", s.name, "next", files[next].name)
 	l.status.rotated()
 	l.dropFormer()
-	if l.src.live && !s.packed && !isCopy {
+	if !s.packed && !isCopy {
 		l.former, l.watched = s, ticks(lateWatch, time.Duration(l.Config.Poll))
 	} else {
 		s.close()

@@ -16,9 +16,10 @@ import (
 type rank struct {
 	number int    // of mainlog.3: higher is older
 	date   string // digits of mainlog-20261122: lower is older; "" where there is a number
+	aside  bool   // mainlog-2026112206.backup: only its time tells its place
 }
 
-// older orders two ranks of the same kind.
+// compare orders two ranks of the same kind.
 func (r rank) compare(other rank) int {
 	if r.date != "" && other.date != "" {
 		return strings.Compare(r.date, other.date)
@@ -27,8 +28,14 @@ func (r rank) compare(other rank) int {
 }
 
 // parseTag reads what rotation adds to a name: ".3" (logrotate, exicyclog), or a date with any of the usual separators
-// ("-20261122", ".2026-11-22", "-20261122-13", "-1795000000"). Anything else (".processed", "-old") is not ours.
+// ("-20261122", ".2026-11-22", "-20261122-13", "-1795000000"). Anything else (".processed", "-old") is not ours, except
+// "-2026112206.backup": when Exim writes between logrotate's renaming of the log and its creating a new one, Exim creates
+// the log itself and logrotate puts that file aside under this name.
 func parseTag(tag string) (rank, bool) {
+	if date, ok := strings.CutSuffix(tag, ".backup"); ok {
+		r, ok := parseTag(date)
+		return rank{aside: true}, ok && len(r.date) == len("2026112206")
+	}
 	if len(tag) < 2 || !isSeparator(tag[0]) || isSeparator(tag[len(tag)-1]) {
 		return rank{}, false
 	}
@@ -159,7 +166,7 @@ func orderFamily(files []member) []member {
 		stem, suffix := cutPacking(m.name)
 		plain[stem] = plain[stem] || suffix == ""
 		dated = dated || m.rank.date != ""
-		numbered = numbered || !m.live && m.rank.date == ""
+		numbered = numbered || m.rank.date == "" && !m.live && !m.rank.aside
 	}
 	files = slices.DeleteFunc(files, func(m member) bool {
 		stem, suffix := cutPacking(m.name)
@@ -179,7 +186,22 @@ func orderFamily(files []member) []member {
 		}
 		return cmp.Or(a.rank.compare(b.rank), strings.Compare(a.name, b.name))
 	})
-	return files
+	return placeAside(files)
+}
+
+// placeAside moves each file that was put aside before the first one that was written to later.
+func placeAside(files []member) []member {
+	ordered := slices.DeleteFunc(slices.Clone(files), func(m member) bool { return m.rank.aside })
+	for _, m := range files {
+		if m.rank.aside {
+			at := slices.IndexFunc(ordered, func(o member) bool { return o.live || o.modified > m.modified })
+			if at < 0 {
+				at = len(ordered)
+			}
+			ordered = slices.Insert(ordered, at, m)
+		}
+	}
+	return ordered
 }
 
 // born is when a file was created, unix nanoseconds; 0 where the system does not tell. The file is name under dir, or

@@ -72,8 +72,9 @@ type Options struct {
 	// Idle is how long Next waits before it returns an empty Batch, so that the engine can tick; 0 means a second.
 	Idle time.Duration
 	// Linger is how long a renamed log must be quiet before its successor is begun: writers that opened it before the
-	// rename may still write. 0 means 500 ms. A torn last line waits ten times as long for its end.
+	// rename may still write. 0 means 500 ms. A torn last line waits ten times as long for its end. A file that was
+	// last written to a minute ago is not waited for.
 	Linger time.Duration
 	Logger *slog.Logger     // told of changes of state; nil discards
-	Now    func() time.Time // for Status.Since only; nil leaves it zero
+	Now    func() time.Time // for Status.Since, and to see that a file is long done; nil does without
 }
