@@ -10,16 +10,25 @@ import (
 // it reads was written by the receiver and holds parts of the message's own addresses, which their owners can choose:
 // addresses, and names of hosts that are no known block list, are taken out before the words are looked at.
 type classifier struct {
-	replies *phrases
-	rows    []refusalRow
+	replies, own *table
+}
+
+// table is rows of phrases, ready to be searched.
+type table struct {
+	*phrases
+	rows []refusalRow
 }
 
 func newClassifier() *classifier {
-	lists := make([][]string, len(refusalRows))
-	for i, r := range refusalRows {
+	return &classifier{replies: newTable(replyRows), own: newTable(ownRows)}
+}
+
+func newTable(rows []refusalRow) *table {
+	lists := make([][]string, len(rows))
+	for i, r := range rows {
 		lists[i] = r.phrases
 	}
-	return &classifier{replies: newPhrases(lists), rows: refusalRows}
+	return &table{newPhrases(lists), rows}
 }
 
 // kind classifies one deferral or failure. own are domains that may occur in the text and say nothing: the recipient's,
@@ -27,17 +36,14 @@ func newClassifier() *classifier {
 func (c *classifier) kind(text string, own [2]string) osm.Refusal {
 	phase, reply := splitReply(text)
 	code, enhanced, words := readCodes(reply)
-	s := search{row: none}
-	c.scan(&s, words, own)
-	found := osm.NotRefused
-	if s.row != none {
-		found = c.rows[s.row].kind
+	if code == 0 { // not a receiver's, but Exim's own words, or an administrator's
+		if k := c.own.kind(words, own); k != osm.NotRefused {
+			return k
+		}
+		return osm.Other
 	}
-	switch {
-	case code == 0 && (found == osm.NotRefused || found == osm.Greylisted):
-		return osm.Other // Exim's own words; "deferred" is then the administrator's
-	case found != osm.NotRefused:
-		return found
+	if k := c.replies.kind(words, own); k != osm.NotRefused {
+		return k
 	}
 	if k := byEnhanced(code, enhanced); k != osm.NotRefused {
 		return k
@@ -48,7 +54,7 @@ func (c *classifier) kind(text string, own [2]string) osm.Refusal {
 // splitReply takes apart what Exim writes around a reply: "SMTP error from remote mail server after RCPT TO:<a@b>:
 // 550 no". The command may hold anything between the brackets. Other texts are all reply.
 func splitReply(text string) (phase, reply string) {
-	for _, start := range [...]string{"SMTP error from remote mail server after ", "LMTP error after "} {
+	for _, start := range [...]string{"SMTP error from remote mail server after ", "LMTP error after ", "PRDR error after "} {
 		rest, ok := strings.CutPrefix(text, start)
 		if !ok {
 			continue
@@ -114,29 +120,35 @@ func readCodes(s string) (code int, enhanced, words string) {
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
-// scan feeds the words of a reply to the search, without the codes that begin each of its lines and without addresses.
-func (c *classifier) scan(s *search, words string, own [2]string) {
+// kind is that of the first row of which a phrase occurs, NotRefused when none does. The codes that begin each line
+// of a reply, and addresses, are left out.
+func (t *table) kind(words string, own [2]string) osm.Refusal {
+	s := search{row: none}
 	for line := range strings.SplitSeq(words, "\n") {
-		s.feed(c.replies, space)
+		s.feed(t.phrases, space)
 		_, _, line = readCodes(line)
 		for line != "" {
-			line = c.token(s, line, own)
+			line = t.token(&s, line, own)
 		}
-		s.feed(c.replies, space)
+		s.feed(t.phrases, space)
 	}
+	if s.row == none {
+		return osm.NotRefused
+	}
+	return t.rows[s.row].kind
 }
 
 // token feeds what is at the start of line and returns the rest.
-func (c *classifier) token(s *search, line string, own [2]string) (rest string) {
+func (t *table) token(s *search, line string, own [2]string) (rest string) {
 	switch line[0] {
 	case '<':
 		if n := bracketed(line); strings.IndexByte(line[:n], '@') >= 0 {
-			s.feed(c.replies, space)
+			s.feed(t.phrases, space)
 			return line[n:]
 		}
 	case '"':
 		if n := quoted(line); strings.HasPrefix(line[n:], "@") { // a local part
-			s.feed(c.replies, space)
+			s.feed(t.phrases, space)
 			line = line[n:]
 		}
 	}
@@ -150,12 +162,12 @@ func (c *classifier) token(s *search, line string, own [2]string) (rest string) 
 	w := line[:n]
 	switch name := strings.Trim(w, ".-:/"); {
 	case strings.IndexByte(w, '@') >= 0:
-		s.feed(c.replies, space)
+		s.feed(t.phrases, space)
 	case hostName(name, own):
-		s.word(c.replies, listName(name, own))
+		s.word(t.phrases, listName(name, own))
 	default:
 		for i := range len(w) {
-			s.feed(c.replies, symbol(w[i]))
+			s.feed(t.phrases, symbol(w[i]))
 		}
 	}
 	return line[n:]

@@ -9,9 +9,10 @@ type refusalRow struct {
 	phrases []string
 }
 
-// refusalRows are in the order of how much they say: when phrases of several rows occur, the first row counts. Words
-// that accompany several kinds ("blocked", "policy", "rejected") therefore stand behind those that tell one.
-var refusalRows = []refusalRow{
+// replyRows are what receivers write, in the order of how much they say: when phrases of several rows occur, the
+// first row counts. Words that accompany several kinds ("blocked", "policy", "rejected") therefore stand behind those
+// that tell one.
+var replyRows = []refusalRow{
 	// Authentication of the sender: Gmail calls it a rate limit, and others mention spam beside it.
 	{osm.Policy, []string{"because it is unauthenticated", "sender is unauthenticated", "unauthenticated email from",
 		"authenticate with either spf or dkim", "authenticate with spf", "authenticate with dkim",
@@ -106,17 +107,11 @@ var refusalRows = []refusalRow{
 		"ip address blocked", "ip address is blocked", "blocked for spam", "block for spam", "blocked for abuse",
 		"client host blocked", "access from ip address", "adresse ip source bloquee", "your ip", "sending ip",
 		"your network is", "host blocked", "ip temporarily blacklisted", "poor senderbase*", "bad ip"}},
-	// Exim's own words when it did not come to a conversation, or the conversation broke.
-	{osm.Connection, []string{"connection refused", "connection timed out", "connection reset*", "connection dropped",
-		"connection closed", "connection lost", "lost connection", "closed connection", "no route to host",
-		"unreachable", "retry time not reached", "retry timeout exceeded", "timed out", "timeout*",
-		"all relevant mx records", "host lookup did not complete", "host lookup failed", "dns lookup failed",
-		"dns failure", "dns error", "lowest numbered mx record", "failing for a long time", "tls session",
-		"tls error", "tls negotiation", "ssl routines", "certificate*", "handshake*", "broken pipe", "network error",
-		"unable to connect", "could not connect", "couldn't connect", "no host", "remote host closed",
-		"not accepting connections", "cannot assign requested address", "temporary failure in name resolution",
-		"name server", "no mx", "mail loop", "too many hops", "exceeded 50 hops", "loops back", "tlsa invalid",
-		"dane", "dnssec*"}},
+	// The conversation broke.
+	{osm.Connection, []string{"connection timed out", "connection reset*", "connection dropped", "connection lost",
+		"lost connection", "unreachable", "timed out", "timeout*", "dns lookup failed", "dns failure", "dns error",
+		"tls error", "tls negotiation", "handshake*", "network error", "unable to connect", "could not connect",
+		"not accepting connections", "name server", "mail loop", "too many hops", "exceeded 50 hops", "loops back"}},
 	{osm.Spam, []string{"spam*", "junkmail*", "junk mail", "antispam*", "anti spam", "unsolicited*", "ube", "uce",
 		"user complaints", "permanently deferred", "suspicious*", "complaint*", "looks suspicious", "objectionable",
 		"unwanted", "advertis*", "tss09", "tss11", "ts03"}},
@@ -146,6 +141,20 @@ var refusalRows = []refusalRow{
 	{osm.NoSuchUser, []string{"mailbox unavailable", "mailbox is unavailable", "mailbox name not allowed",
 		"recipient rejected", "recipient address rejected", "address rejected", "undeliverable", "does not exist",
 		"not found", "inactive", "disabled", "suspended"}},
+}
+
+// ownRows are what Exim itself writes where there was no reply, and what cPanel makes it write.
+var ownRows = []refusalRow{
+	{osm.RateLimited, []string{"has exceeded the max", "max emails per hour", "max defers and failures"}},
+	{osm.MailboxFull, []string{"mailbox is full", "quota exceeded"}},
+	{osm.NoSuchUser, []string{"unrouteable", "unroutable", "unknown user", "user unknown", "unknown local", "no such user",
+		"no such person", "no such address", "address unknown", "unknown address", "indicated no smtp service"}},
+	{osm.Connection, []string{"connection refused", "connection timed out", "connection reset*", "connection dropped",
+		"connection closed", "connection lost", "lost connection", "closed connection", "no route to host", "unreachable",
+		"retry time not", "retry timeout exceeded", "smtp timeout", "lmtp timeout", "timed out", "all relevant mx records",
+		"host lookup", "dns lookup", "dns timeout", "lowest numbered mx record", "failing for a long time", "tls session",
+		"tls error", "dane error", "certificate*", "network error", "broken pipe", "no host", "remote host closed",
+		"cannot assign requested address", "name resolution"}},
 }
 
 // listWord stands for the host name of a block list in a text.

@@ -189,6 +189,8 @@ var refusals = []struct {
 	{osm.Connection, "SMTP timeout after initial connection"},
 	{osm.MailboxFull, "mailbox is full (MTA-imposed quota exceeded while writing to tmp/1700000000.H1P2.host)"},
 	{osm.Other, "Child process of pipe_t transport returned 1 from command: /bin/false"},
+	{osm.Other, "Child process of ut2 transport returned 127 (could mean unable to exec or command does not exist) from command: /x"},
+	{osm.Other, "error in redirect data: included files not permitted"},
 	{osm.Other, "deferred by router"},
 	{osm.Greylisted, rcpt + "451 4.7.1 greylisted: retry timeout exceeded"},
 	// No words at all
