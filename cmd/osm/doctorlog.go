@@ -148,10 +148,11 @@ func (e *examination) clock(f *os.File, info fs.FileInfo) {
 		return
 	}
 	off := info.ModTime().Sub(last)
+	const near, step = 2 * time.Minute, 30 * time.Minute // zones differ by half hours
 	switch {
 	case off.Abs() < 15*time.Minute:
 		e.add("clock", good, "", "the log's times are those of this machine")
-	case (off.Abs()+5*time.Minute).Truncate(30*time.Minute) > 0 && (off.Abs()+5*time.Minute)%(30*time.Minute) < 10*time.Minute:
+	case off.Abs() < 15*time.Hour && (off.Abs()+near)%step < 2*near:
 		e.add("clock", problem, "set exim.zone in the configuration to the zone of Exim's log",
 			"the last line of the log says %s, but it was written at %s", last.In(zone).Format(time.DateTime),
 			info.ModTime().In(zone).Format(time.DateTime))
