@@ -14,13 +14,13 @@ import (
 
 // Entry is one line of the block or the allow list.
 type Entry struct {
-	ID     int64
-	Allow  bool    // lets through what the key names; otherwise it is refused
-	Key    osm.Key // networks in CIDR form; see CheckKey
-	Until  time.Time
-	Added  time.Time
-	Reason string
-	By     string // who entered it: a person's name, or osm
+	ID     int64     `json:"id"`
+	Allow  bool      `json:"allow"`          // lets through what the key names; otherwise it is refused
+	Key    osm.Key   `json:"key"`            // networks in CIDR form; see CheckKey
+	Until  time.Time `json:"until,omitzero"` // zero: for good
+	Added  time.Time `json:"added"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by"` // who entered it: a person's name, or osm
 }
 
 // Live tells whether the entry is in force; a zero Until never ends.
