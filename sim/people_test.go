@@ -45,8 +45,8 @@ func TestModelWritesLikeRealPeople(t *testing.T) {
 				real.add(time.Unix(l.at, 0).UTC(), len(l.to), l.subject)
 			}
 		}
-		for seed := range uint64(3) {
-			watch(New(Config{Seed: seed, Family: f, Accounts: 30, Days: 28, None: true}), func(ev *Event) {
+		for seed := range uint64(2) {
+			watch(New(Config{Seed: seed, Family: f, Accounts: 15, Days: 28, None: true}), func(ev *Event) {
 				if ev.Kind == Arrival && ev.Label.Kind == "person" {
 					model.add(ev.Time, len(ev.Message.Recipients), ev.Message.Subject)
 				}
@@ -71,7 +71,7 @@ func TestModelWritesLikeRealPeople(t *testing.T) {
 func TestPeopleMeetFewStrangers(t *testing.T) {
 	for _, f := range []Family{Build, Held} {
 		for _, enron := range []string{"", enronFolder} {
-			w := New(Config{Seed: 11, Family: f, Accounts: 30, Days: 28, None: true, Enron: enron})
+			w := New(Config{Seed: 11, Family: f, Accounts: 20, Days: 28, None: true, Enron: enron})
 			seen := map[string]bool{}
 			var all, fresh, sent int
 			watch(w, func(ev *Event) {
@@ -112,7 +112,7 @@ func TestPeopleMeetFewStrangers(t *testing.T) {
 func TestShopsAreBursty(t *testing.T) {
 	days, fresh, all := map[int]map[int]int{}, 0, 0
 	seen := map[string]bool{}
-	w := New(Config{Seed: 2, Accounts: 60, Days: 35, None: true})
+	w := New(Config{Seed: 2, Accounts: 40, Days: 35, None: true})
 	watch(w, func(ev *Event) {
 		if ev.Kind != Arrival || ev.Label.Kind != "shop" {
 			return

@@ -17,7 +17,7 @@ const enronFolder = "../../shared/data/enron"
 
 // small is a world that is drawn and run in a fraction of a second.
 func small(seed uint64, family Family) Config {
-	return Config{Seed: seed, Family: family, Hard: true, Accounts: 20, Days: 21, Volume: 0.2, Kinds: Kinds(true, true)}
+	return Config{Seed: seed, Family: family, Hard: true, Accounts: 14, Days: 21, Volume: 0.1, Kinds: Kinds(true, true)}
 }
 
 // watch runs a world, everything accepted, and shows every event.
