@@ -60,8 +60,9 @@ func (e *Exim) Play(ctx context.Context, letters iter.Seq2[time.Duration, *Lette
 		case <-ctx.Done():
 			return
 		}
+		date := now
 		sending.Go(func() {
-			report(letter, e.Send(ctx, letter, now))
+			report(letter, e.Send(ctx, letter, date))
 			<-places
 		})
 	}

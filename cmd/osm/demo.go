@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"osm"
+	"osm/action"
 	"osm/config"
 	service "osm/daemon"
 	"osm/lab"
@@ -23,9 +24,10 @@ import (
 // demo shows osm at work on a real Exim of its own.
 type demo struct {
 	*program
-	span time.Duration // 0: until Ctrl-C
-	keep bool
-	seed uint64
+	span   time.Duration // 0: until Ctrl-C
+	attack lab.Attack
+	keep   bool
+	seed   uint64
 }
 
 func (p *program) demo() *cobra.Command {
@@ -43,6 +45,7 @@ func (p *program) demo() *cobra.Command {
 			if d.span < 0 {
 				return wrongUsage("--for %s: must not be negative", d.span)
 			}
+			d.attack = attackWithin(d.span)
 			return d.run(c.Context())
 		},
 	}
@@ -79,6 +82,12 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	fmt.Fprintf(d.out, "A private Exim runs in %s; people send through it, and osm follows its log.\n\n", server.Folder())
 	show := newPicture(d.out, d.now)
+	bell, err := newPager(show.alert)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bell.close()) }()
+	cfg.Alert.Webhooks, cfg.Alert.GroupWait = []action.Webhook{bell.hook}, osm.Duration(time.Second)
 	since := d.now()
 	if err := d.watch(ctx, server, town, cfg, show); err != nil {
 		return err
@@ -86,12 +95,12 @@ func (d *demo) run(ctx context.Context) (err error) {
 	return d.close(context.WithoutCancel(ctx), cfg, show, since)
 }
 
-// attack says when the spam begins: in good time to be seen.
-func (d *demo) attack() lab.Attack {
-	if d.span == 0 {
+// attackWithin says when the spam begins: in good time to be seen.
+func attackWithin(span time.Duration) lab.Attack {
+	if span == 0 {
 		return lab.Attack{Login: 12 * time.Second, Script: 24 * time.Second}
 	}
-	return lab.Attack{Login: d.span / 3, Script: d.span * 3 / 5}
+	return lab.Attack{Login: span / 3, Script: span * 3 / 5}
 }
 
 // configuration is that of an empty file, but for the places, and is written beside the log for osm's other commands.
@@ -156,7 +165,7 @@ func (d *demo) play(ctx context.Context, server *lab.Exim, town *lab.Town, show 
 	defer func() { stop(); <-done }()
 	go func() {
 		defer close(done)
-		server.Play(playing, town.Letters(d.attack()), func(l *lab.Letter, err error) {
+		server.Play(playing, town.Letters(d.attack), func(l *lab.Letter, err error) {
 			if playing.Err() == nil {
 				show.sent(l, err)
 			}

@@ -11,6 +11,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"osm"
+	"osm/action"
 	"osm/lab"
 )
 
@@ -190,6 +191,18 @@ func (p *picture) show(r *row) {
 func (p *picture) announce(scene lab.Scene) {
 	p.print("")
 	p.print(colour(red).Render(fmt.Sprintf("──── %s: %s", p.now().Format(time.TimeOnly), scene.Story())))
+	p.print("")
+}
+
+// alert shows what an administrator is told.
+func (p *picture) alert(a *action.Alert) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.print("")
+	p.print(colour(red).Bold(true).Render("──── alert: " + cut(a.Subject(), p.layout.width-12)))
+	for line := range strings.Lines(a.Text()) {
+		p.print(colour(red).Render("│ ") + cut(osm.Printable(strings.TrimSuffix(line, "\n")), p.layout.width-2))
+	}
 	p.print("")
 }
 

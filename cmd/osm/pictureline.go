@@ -23,8 +23,8 @@ var lineColumns = [...]struct {
 	head         string
 	fixed, share int
 }{
-	{"time", 8, 0}, {"class", 9, 0}, {"who", 0, 18}, {"from", 0, 19}, {"to", 3, 0}, {"first recipient", 0, 21},
-	{"subject", 0, 20}, {"result", 0, 22},
+	{"time", 8, 0}, {"class", 9, 0}, {"who", 0, 16}, {"from", 0, 18}, {"to", 3, 0}, {"first recipient", 0, 19},
+	{"subject", 0, 18}, {"result", 0, 29},
 }
 
 const (
@@ -142,7 +142,11 @@ func (r *row) result() (string, lipgloss.Style) {
 		}
 	}
 	if v := r.message.Verdict; v.Action != osm.Accept {
-		parts = append(parts, osm.Printable(strings.ToUpper(v.Action.String())+" "+v.Reason))
+		word := strings.ToUpper(v.Action.String())
+		if v.Passive || v.Shadow {
+			word = "would " + v.Action.String()
+		}
+		parts = append(parts, osm.Printable(word+": "+v.Reason))
 		style = colour(red).Bold(true)
 	} else if r.failed > 0 {
 		style = colour(red)
