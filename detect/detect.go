@@ -25,26 +25,27 @@ type Assessment struct {
 
 // Detector holds what is known of every sender. It is not safe for concurrent use: one engine goroutine owns it.
 type Detector struct {
-	cfg      Config
-	most     [facts]float32 // the weights, as configured
-	halfLife float64        // seconds
-	clock    window.Clock
-	began    window.Seconds // first message ever seen
-	senders  senders
-	accounts map[uint64]*account // by account or domain
-	known    *window.Known
-	phrases  *window.Known // pairs of words in the subjects of ordinary mail
-	likeness likeness
-	slots    slots
-	look     look // of the last message
+	cfg        Config
+	most       [facts]float32 // the weights, as configured
+	halfLife   float64        // seconds
+	clock      window.Clock
+	began      window.Seconds // first message ever seen
+	beganDirty bool
+	senders    table[*sender]
+	accounts   table[*account] // by account and by domain
+	known      *window.Known
+	phrases    *window.Known // pairs of words in the subjects of ordinary mail
+	likeness   likeness
+	slots      slots
+	look       look // of the last message
 }
 
 const knownPhrases = 300_000
 
 // New makes a detector without any history.
 func New(cfg Config) *Detector {
-	d := &Detector{cfg: cfg, halfLife: time.Duration(cfg.HalfLife).Seconds(), senders: newSenders(cfg.Senders),
-		known: window.NewKnown(cfg.Known), phrases: window.NewKnown(knownPhrases), likeness: newLikeness(), accounts: map[uint64]*account{},
+	d := &Detector{cfg: cfg, halfLife: time.Duration(cfg.HalfLife).Seconds(), senders: newTable[*sender](cfg.Senders),
+		known: window.NewKnown(cfg.Known), phrases: window.NewKnown(knownPhrases), likeness: newLikeness(), accounts: newTable[*account](2 * cfg.Senders),
 		slots: make(slots, slotCells)}
 	for f := range weights {
 		d.most[f] = weights[f].most
@@ -63,14 +64,11 @@ func (d *Detector) Find(m *osm.Message) Assessment {
 		return Assessment{}
 	}
 	d.context(l)
-	l.slot = &l.s.familiar
-	if l.strange {
-		l.slot = &l.s.strange
-	}
+	l.settle()
 	d.count(l)
 	d.slots.put(m.ID, l.strange)
 	score := d.score(l)
-	l.beforeCalm = score < calm
+	l.calm = score < calm
 	l.s.worst = max(l.s.worst, score)
 	switch {
 	case d.spared(l):
@@ -85,12 +83,15 @@ func (d *Detector) Find(m *osm.Message) Assessment {
 // Learn makes an accepted message part of its sender's past. A message that was not accepted teaches nothing.
 func (d *Detector) Learn(m *osm.Message, accepted bool) {
 	l := &d.look
-	if l.m != m {
-		d.see(l, m, d.tick(m.Time))
-		if l.charged {
+	if l.m != m || l.id != m.ID { // it was found as a policy query, before it was logged
+		if d.see(l, m, d.tick(m.Time)); l.charged {
 			d.context(l)
+			l.settle()
+			l.calm = d.score(l) < calm
+			d.slots.put(m.ID, l.strange)
 		}
 	}
+	l.m = nil
 	if !accepted {
 		return
 	}
@@ -98,7 +99,15 @@ func (d *Detector) Learn(m *osm.Message, accepted bool) {
 		d.learnOutside(m, l.now)
 		return
 	}
-	d.learn(l)
+	d.learn(l, m)
+}
+
+// settle picks the evidence that the message belongs to.
+func (l *look) settle() {
+	l.slot = &l.s.familiar
+	if l.strange {
+		l.slot = &l.s.strange
+	}
 }
 
 // Delivery weighs a receiver's answer to an accepted message.
@@ -115,7 +124,7 @@ func (d *Detector) AuthFailure(t time.Time, login string, client netip.Addr) {
 	if login == "" {
 		return
 	}
-	if s := d.senders.find(window.Pair(hashText(login), uint64(osm.KeyLogin))); s != nil {
+	if s := d.senders.index[window.Pair(hashText(login), uint64(osm.KeyLogin))]; s != nil {
 		s.fails.Add(d.tick(t), day, 1)
 	}
 }
@@ -124,20 +133,28 @@ func (d *Detector) tick(t time.Time) window.Seconds {
 	t = d.clock.Tick(t)
 	now := window.Seconds(max(t.Unix(), 0))
 	if d.began == 0 || now < d.began {
-		d.began = now
+		d.began, d.beganDirty = now, true
 	}
 	return now
 }
 
 // account is what is known of a customer of the server as a whole.
 type account struct {
+	row
 	first window.Seconds
 	stop  window.Decayed // one of its senders was stopped
 	by    uint64         // that sender
 }
 
 func (d *Detector) account(hash uint64, now window.Seconds) {
-	if hash != 0 && d.accounts[hash] == nil {
-		d.accounts[hash] = &account{first: now}
+	if hash == 0 {
+		return
+	}
+	if a := d.accounts.index[hash]; a == nil {
+		a = &account{row: row{hash: hash, last: now}, first: now}
+		d.accounts.add(a)
+		d.accounts.touch(a, now)
+	} else if window.Elapsed(a.last, now) > day {
+		d.accounts.touch(a, now)
 	}
 }

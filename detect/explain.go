@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -11,17 +12,18 @@ import (
 
 // assess says what was found, in words. It is only called when a threshold is crossed.
 func (d *Detector) assess(l *look, action osm.Action, score float32) Assessment {
-	a := Assessment{Action: action, Key: l.s.key, Score: float64(score), Findings: d.findings(l)}
+	a := Assessment{Action: action, Key: l.s.key, Score: float64(score), Rule: rule(l), Findings: d.findings(l)}
 	if len(a.Findings) > 0 {
 		a.Reason, a.Detail = a.Findings[0].Fact, a.Findings[0].Value
 	}
-	a.Rule = rule(l)
-	if s := d.accounts[l.account]; s != nil {
-		s.stop, s.by = window.Decayed{Sum: 1, At: l.now}, l.s.hash
+	if o := d.accounts.index[l.account]; o != nil {
+		o.stop, o.by = window.Decayed{Sum: 1, At: l.now}, l.s.hash
+		d.accounts.touch(o, l.now)
 	}
 	return a
 }
 
+// rule names the kind of attack that the evidence looks like.
 func rule(l *look) string {
 	w := &l.weights
 	switch {
@@ -43,6 +45,7 @@ func rule(l *look) string {
 	return "stolen-login"
 }
 
+// findings lists what weighed, the strongest first, and last what spoke for the sender.
 func (d *Detector) findings(l *look) []osm.Finding {
 	var all []osm.Finding
 	for f, w := range l.weights {
@@ -52,55 +55,91 @@ func (d *Detector) findings(l *look) []osm.Finding {
 		if weights[f].group == credit {
 			w = -w
 		}
-		value, normal := d.words(l, fact(f))
+		value, normal := words(l, fact(f))
 		all = append(all, osm.Finding{Fact: weights[f].name, Value: value, Normal: normal, Weight: float64(w)})
 	}
-	slices.SortStableFunc(all, func(a, b osm.Finding) int {
-		switch {
-		case a.Weight > b.Weight:
-			return -1
-		case a.Weight < b.Weight:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b osm.Finding) int { return cmp.Compare(b.Weight, a.Weight) })
 	return all
 }
 
 // words tells one fact for people: what was seen, and what is normal for this sender.
-func (d *Detector) words(l *look, f fact) (value, normal string) {
-	s, e := l.s, l.slot
-	percent := func(p share) string { return fmt.Sprintf("%.0f %%", 100*p.of(0, 0.01)) }
+func words(l *look, f fact) (value, normal string) {
+	s, e, m := l.s, l.slot, l.m
 	switch f {
 	case newRecipients:
-		return fmt.Sprintf("%.0f of %.0f never mailed before", e.fresh, e.recipients), percent(s.newRecipient)
+		return fmt.Sprintf("%.0f of %.0f recipients never mailed before", e.fresh, e.recipients),
+			percent(&s.newRecipient) + " of its recipients are new"
+	case volume, flood:
+		return fmt.Sprintf("%.0f new recipients in two days", e.fresh),
+			fmt.Sprintf("up to about %.0f a day", window.FromLevel(s.topDay))
+	case rate:
+		_, hour := window.HourOf(l.now)
+		return fmt.Sprintf("%.0f recipients this hour", s.inHr),
+			fmt.Sprintf("about %.0f at this hour, %.0f at most", s.week.Usual(hour), s.week.Top())
+	case pace:
+		return fmt.Sprintf("%.0f recipients within minutes", s.quick.Value(l.now, quickSpan)), "nothing is known of it yet"
+	case sameSubject:
+		return fmt.Sprintf("%.0f messages repeat a subject that is new here", e.repeats), percent(&s.repeats) + " repeat one"
+	case manyRecipients:
+		return fmt.Sprintf("%d recipients in one message", len(m.Recipients)),
+			fmt.Sprintf("%.1f %% of its messages have that many", 100*s.larger(len(m.Recipients)))
+	case refused:
+		return fmt.Sprintf("%.0f of %.0f recipients do not exist", e.unknown, e.answers), percent(&s.refused)
+	case refusedAsSpam:
+		return fmt.Sprintf("%.0f of %.0f refused as spam, listed or too much", e.spam, e.answers), percent(&s.refusedSpam)
+	case knownRecipients:
+		return fmt.Sprintf("%.0f of %.0f recipients mailed before", e.recipients-e.fresh, e.recipients), ""
 	}
-	return weights[f].name, ""
+	return origin(l, f)
 }
 
-// Baseline is what a sender usually does, for people.
-type Baseline struct {
-	Key       osm.Key
-	Score     float64       // now, in the unit of the thresholds
-	Stopped   bool          // it stays stopped until its score decays or a person releases it
-	FirstSeen time.Time     // first message
-	LastSeen  time.Time     // last message
-	Lines     []osm.Finding // Fact, Value (recently), Normal (usually), Weight (in the score now)
+// origin is words for the facts that tell where a message comes from and under which name.
+func origin(l *look, f fact) (value, normal string) {
+	s, e, m := l.s, l.slot, l.m
+	switch f {
+	case newNetwork:
+		return "network of " + m.Client.String() + " not used before", percent(&s.newNetwork) + " of its messages open a new one"
+	case newAddress:
+		return "address " + m.Client.String() + " not used before", percent(&s.newClient) + " of its messages open a new one"
+	case newCountry:
+		return "country " + m.Country + " not used before", ""
+	case newHelo:
+		return fmt.Sprintf("HELO %q not used before", m.Helo), percent(&s.newHelo) + " of its messages open a new one"
+	case manyNetworks:
+		return fmt.Sprintf("%.0f new networks in two days", e.networks), percent(&s.newNetwork) + " of its messages open a new one"
+	case failedLogins:
+		return fmt.Sprintf("%.0f failed logins in the last day", s.fails.Value(l.now, day)), "hardly any"
+	case foreignSender:
+		return fmt.Sprintf("sender %q of another domain", m.Sender), percent(&s.newFrom) + " of its messages have a new sender"
+	case manySenders:
+		return fmt.Sprintf("%.0f new senders in two days", e.froms), percent(&s.newFrom) + " of its messages have a new sender"
+	case newSubject:
+		return fmt.Sprintf("subject %q is unlike its others", m.Subject), percent(&s.newSubject) + " of its subjects are new"
+	case uploadFolder:
+		return "a script in " + m.Script.Path, "nothing runs in such folders"
+	case newScript:
+		return "first sent " + ago(s.first, l.now), "folders that have sent for long"
+	case newAccount:
+		return "first seen " + ago(s.first, l.now), "senders known for long"
+	case neighbour:
+		return "another sender of the same account was stopped", ""
+	case herdSubject:
+		return "other logins began to send the same words to strangers within a day", "none"
+	case herdNetwork:
+		return "other logins came new from the same network within a day", "none"
+	}
+	return "", ""
 }
 
-// Explain tells a sender's baseline as of time now; ok is false when the sender is not known.
-func (d *Detector) Explain(key osm.Key, now time.Time) (b Baseline, ok bool) {
-	return Baseline{}, false
+func percent(h *share) string { return fmt.Sprintf("%.1f %%", 100*h.of(0, 0.01)) }
+
+func ago(then, now window.Seconds) string {
+	switch past := time.Duration(window.Elapsed(then, now)) * time.Second; {
+	case past < 2*time.Hour:
+		return fmt.Sprintf("%d minutes ago", int(past.Minutes()))
+	case past < 2*24*time.Hour:
+		return fmt.Sprintf("%d hours ago", int(past.Hours()))
+	default:
+		return fmt.Sprintf("%d days ago", int(past.Hours()/24))
+	}
 }
-
-// Release is a person's word that a sender's mail was wanted: its score is cleared, what it did of late becomes its
-// habit, and the same oddities weigh less from now on. It tells whether the sender is known.
-func (d *Detector) Release(key osm.Key, now time.Time) bool { return false }
-
-// Dirty hands out every piece of state that changed since the last call, as a key and a blob that Restore understands.
-// A nil blob means that the key is gone. The blob is only valid during the call of fn.
-func (d *Detector) Dirty(fn func(key string, blob []byte)) {}
-
-// Restore reads one piece of state that Dirty has handed out, of this or an older version. A damaged blob is an error
-// and changes nothing; what it held is learned again.
-func (d *Detector) Restore(key string, blob []byte) error { return nil }

@@ -6,11 +6,12 @@ import (
 )
 
 // learn makes an accepted message part of its sender's past. The more suspicious the moment, the less is learned.
-func (d *Detector) learn(l *look) {
-	s, m, now := l.s, l.m, l.now
+func (d *Detector) learn(l *look, m *osm.Message) {
+	s, now := l.s, l.now
 	s.sent++
+	d.senders.touch(s, now)
 	d.remember(l, m.Recipients)
-	if !l.beforeCalm {
+	if !l.calm {
 		return
 	}
 	for _, a := range []*attr{l.network, l.wide, l.provider, l.client, l.helo, l.private, l.from, l.subject, l.country} {
@@ -125,6 +126,6 @@ func (d *Detector) late(l *look, e *evidence, dl *osm.Delivery) {
 	one := [1]string{to}
 	d.recipients(l, one[:])
 	l.s.inHr++
-	l.s.quick.Add(l.now, 600, 1)
+	l.s.quick.Add(l.now, quickSpan, 1)
 	d.remember(l, one[:])
 }

@@ -12,6 +12,7 @@ import (
 // Learn uses it again.
 type look struct {
 	m       *osm.Message
+	id      string
 	now     window.Seconds
 	s       *sender
 	slot    *evidence
@@ -19,26 +20,26 @@ type look struct {
 
 	network, wide, provider, client, helo, from, subject, country *attr // nil where the message has none
 
-	domain       uint64 // of the envelope sender
-	template     uint64
-	words        int
-	reply        bool
-	newNetwork   bool // this very message is the first with it
-	newFrom      bool
-	newClient    bool
-	newHelo      bool
-	newSubject   bool
-	own          bool    // the device names itself as one the sender has used before
-	private      *attr   // its private address, when that is its name and not a habit yet
-	again        bool    // its subject is new to the sender and was seen just before
-	fresh        float32 // recipients never mailed before, weighed
-	unknown      int     // of these, how many nobody here ever mailed
-	weights      [facts]float32
-	strange      bool
-	odd          bool    // it comes from a network or under a HELO name that is not a habit
-	confident    float32 // how much of the sender's past is known, 0 to 1
-	beforeCalm   bool    // nothing was suspicious before this message
-	charged, old bool
+	domain     uint64 // of the envelope sender
+	template   uint64
+	words      int
+	reply      bool
+	newNetwork bool // this very message is the first with it
+	newFrom    bool
+	newClient  bool
+	newHelo    bool
+	newSubject bool
+	own        bool    // the device names itself as one the sender has used before
+	private    *attr   // its private address, when that is its name and not a habit yet
+	again      bool    // its subject is new to the sender and was seen just before
+	fresh      float32 // recipients never mailed before, weighed
+	unknown    int     // of these, how many nobody here ever mailed
+	weights    [facts]float32
+	strange    bool
+	odd        bool    // it comes from a network or under a HELO name that is not a habit
+	confident  float32 // how much of the sender's past is known, 0 to 1
+	calm       bool    // nothing is suspicious with this message
+	charged    bool
 }
 
 const seed = 0x6f736d // "osm": hashes are the same after a restart

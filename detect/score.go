@@ -10,7 +10,7 @@ import (
 
 // see hashes a message and finds its sender.
 func (d *Detector) see(l *look, m *osm.Message, now window.Seconds) {
-	*l = look{m: m, now: now}
+	*l = look{m: m, id: m.ID, now: now}
 	l.domain = hashText(domainOf(m.Sender))
 	kind, value, ok := charge(m, m.Sender != "" && d.ours(l))
 	if !ok {
@@ -21,12 +21,13 @@ func (d *Detector) see(l *look, m *osm.Message, now window.Seconds) {
 	if m.Account != "" {
 		l.account = window.Pair(hashText(m.Account), uint64(osm.KeyAccount))
 	}
-	s := d.senders.find(hash)
+	s := d.senders.index[hash]
 	if s == nil {
 		if kind == osm.KeyClient {
 			value = m.Client.Unmap().String()
 		}
-		s = &sender{key: osm.Key{Kind: kind, Value: strings.Clone(value)}, hash: hash, account: l.account, first: l.now, last: l.now}
+		s = &sender{row: row{hash: hash, last: l.now}, key: osm.Key{Kind: kind, Value: strings.Clone(value)}, account: l.account,
+			first: l.now}
 		d.senders.add(s)
 	}
 	l.s = s
@@ -49,7 +50,7 @@ func (d *Detector) ours(l *look) bool {
 	if d.settled(l.now) < 1 {
 		d.account(l.domain, l.now)
 	}
-	a := d.accounts[l.domain]
+	a := d.accounts.index[l.domain]
 	return a != nil && (a.first < d.began+5*day || window.Elapsed(a.first, l.now) > day)
 }
 
@@ -172,7 +173,7 @@ func (d *Detector) novelty(l *look) {
 	case osm.Localhost, osm.Relay:
 		w[newAccount] = young * d.most[newAccount]
 	}
-	if a := d.accounts[l.account]; a != nil && a.by != s.hash && m.Class == osm.Local {
+	if a := d.accounts.index[l.account]; a != nil && a.by != s.hash && m.Class == osm.Local {
 		w[neighbour] = min(a.stop.Value(l.now, 3*day), 1) * max(young, w[foreignSender]/3) * d.most[neighbour]
 	}
 }
@@ -192,10 +193,10 @@ func (d *Detector) settled(now window.Seconds) float32 {
 // firstSeen is when the account or its domain was first seen.
 func (d *Detector) firstSeen(l *look) window.Seconds {
 	first := l.now
-	if a := d.accounts[l.account]; a != nil {
+	if a := d.accounts.index[l.account]; a != nil {
 		first = min(first, a.first)
 	}
-	if a := d.accounts[l.domain]; a != nil {
+	if a := d.accounts.index[l.domain]; a != nil {
 		first = min(first, a.first)
 	}
 	return first
@@ -270,7 +271,7 @@ func (d *Detector) count(l *look) {
 	d.recipients(l, m.Recipients)
 	n := float32(len(m.Recipients))
 	s.inHr += n
-	s.quick.Add(l.now, 600, n)
+	s.quick.Add(l.now, quickSpan, n)
 	d.senders.touch(s, l.now)
 }
 
@@ -313,6 +314,9 @@ func (d *Detector) stranger(l *look, recipient uint64) float32 {
 	l.unknown++
 	return 1
 }
+
+// quickSpan is the half-life of the count behind pace, in seconds.
+const quickSpan = 600
 
 // saturate grows from 0 to 1, about as x at first.
 func saturate(x float32) float32 {
@@ -405,7 +409,7 @@ func (d *Detector) weighBulk(l *look) {
 		w[flood] = min(float32(math.Log2(float64(over)))/3, 1) * min(odd/1.2, 1) * d.most[flood]
 	}
 	if s.week.Hours() < 6 {
-		if q := s.quick.Value(l.now, 600); q > 6 {
+		if q := s.quick.Value(l.now, quickSpan); q > 6 {
 			w[pace] = min(float32(math.Log2(float64(q/6)))/3, 1) * d.most[pace] * strangers
 		}
 	}
@@ -436,9 +440,6 @@ func (d *Detector) weighRest(l *look) {
 			p := min(max(s.refusedSpam.of(0.005, 200), 0.01), 0.3)
 			llr := e.spam*float32(math.Log(float64(max(0.15/p, 1)))) - (e.answers-e.spam)*0.08
 			w[refusedAsSpam] = min(max(llr-1, 0)*0.4/8, 1) * d.most[refusedAsSpam]
-		}
-		if e.answers > 15 && e.unknown < 0.05*e.answers && e.spam < 0.01*e.answers {
-			w[cleanAnswers] = min(e.answers/60, 1) * d.most[cleanAnswers]
 		}
 	}
 	if known := e.recipients - e.fresh; known > 0 {

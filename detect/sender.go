@@ -9,11 +9,10 @@ import (
 
 // sender is what is known of one identity: of fixed size, see TestSenderSize.
 type sender struct {
+	row
 	key     osm.Key
-	hash    uint64
 	account uint64 // hash of the owning account, 0 when unknown
 	first   window.Seconds
-	last    window.Seconds
 	sent    float32 // accepted messages
 
 	networks [8]attr
@@ -36,10 +35,8 @@ type sender struct {
 	topDay    uint8          // level of these that few days exceed, see window.Level
 	quick     window.Decayed // recipients within minutes
 	fails     window.Decayed // failed logins
-	stop      window.Decayed // how sure it was lately that somebody else sends here
 
 	familiar, strange evidence
-	dirty             bool
 }
 
 // evidence is what was seen lately, kept apart for messages that come as the sender's always do and for those that do
@@ -60,14 +57,18 @@ type evidence struct {
 	recent     uint64  // subject of the last message
 }
 
+func (e *evidence) counts() [11]*float32 {
+	return [...]*float32{&e.messages, &e.recipients, &e.fresh, &e.run, &e.repeats, &e.newSubject, &e.networks, &e.froms,
+		&e.answers, &e.unknown, &e.spam}
+}
+
 func (e *evidence) fade(now window.Seconds, halfLife float64) {
 	f := window.Fade(window.Elapsed(e.at, now), halfLife)
 	e.at = window.Later(e.at, now)
 	if f == 1 {
 		return
 	}
-	for _, v := range []*float32{&e.messages, &e.recipients, &e.fresh, &e.run, &e.repeats, &e.newSubject, &e.networks, &e.froms,
-		&e.answers, &e.unknown, &e.spam} {
+	for _, v := range e.counts() {
 		*v *= f
 	}
 }
@@ -75,8 +76,7 @@ func (e *evidence) fade(now window.Seconds, halfLife float64) {
 // tick closes the hours that are over. Only hours before now count as usual.
 func (s *sender) tick(now window.Seconds) {
 	if today := now / day; today != s.day {
-		for _, h := range []*share{&s.newRecipient, &s.newNetwork, &s.newClient, &s.newHelo, &s.newFrom, &s.newSubject, &s.repeats,
-			&s.refused, &s.refusedSpam} {
+		for _, h := range s.habits() {
 			h.close(s.worst < calm)
 		}
 		if s.worst < calm && s.day != 0 {
@@ -121,4 +121,13 @@ func (s *sender) learnSize(recipients int) {
 			s.sizes[i] /= 2
 		}
 	}
+}
+
+func (s *sender) habits() [9]*share {
+	return [...]*share{&s.newRecipient, &s.newNetwork, &s.newClient, &s.newHelo, &s.newFrom, &s.newSubject, &s.repeats, &s.refused,
+		&s.refusedSpam}
+}
+
+func (s *sender) attrs() [7][]attr {
+	return [...][]attr{s.networks[:], s.wides[:], s.clients[:], s.helos[:], s.froms[:], s.subjects[:], s.places[:]}
 }

@@ -16,9 +16,7 @@ const (
 	newCountry
 	newHelo
 	manyNetworks
-	travel
 	failedLogins
-	oddHour
 	foreignSender
 	manySenders
 	newSubject
@@ -31,7 +29,6 @@ const (
 	herdSubject
 	herdNetwork
 	knownRecipients
-	cleanAnswers
 	facts
 )
 
@@ -100,15 +97,9 @@ var weights = [facts]weight{
 	manyNetworks: {"many-networks", place, 5,
 		"new networks of this login within two days",
 		"one login from many places at once is a botnet"},
-	travel: {"impossible-travel", place, 2,
-		"another country than that of the last message less than two hours ago",
-		"nobody is in two countries within the hour, except through a VPN"},
 	failedLogins: {"failed-logins", place, 2,
 		"failed logins for this login within a day, before it was used from a new network",
 		"a guessed password has been guessed at"},
-	oddHour: {"odd-hour", place, 0.7,
-		"an hour of the week at which this sender never sends",
-		"weak, but it is free of the spammer's choice of words and lists"},
 	foreignSender: {"foreign-sender", guise, 3,
 		"an envelope sender of a domain that this sender has not written as, weighed by how often he does so",
 		"spam hides its origin; agencies write in many names, and that is their habit"},
@@ -145,7 +136,4 @@ var weights = [facts]weight{
 	knownRecipients: {"known-recipients", credit, 3,
 		"mail of the last two days to recipients mailed before, not all of one subject",
 		"a thief does not know whom the sender writes to, a traveller does"},
-	cleanAnswers: {"clean-answers", credit, 0,
-		"many recipients accepted, hardly any refused",
-		"good lists are delivered"},
 }

@@ -80,3 +80,12 @@ func (w *Week) Top() float32 { return FromLevel(w.top) }
 
 // Hours tells how many busy hours it has learned from, up to 255.
 func (w *Week) Hours() int { return int(w.seen) }
+
+// Fields are all parts of a Week, for whoever saves it and restores it.
+func (w *Week) Fields() []*uint8 {
+	all := make([]*uint8, 0, len(w.level)+2)
+	for i := range w.level {
+		all = append(all, &w.level[i])
+	}
+	return append(all, &w.top, &w.seen)
+}

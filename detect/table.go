@@ -1,0 +1,83 @@
+package detect
+
+import "osm/window"
+
+// row is what all rows of a table have in common.
+type row struct {
+	hash  uint64
+	last  window.Seconds // last used
+	dirty bool           // changed since it was saved
+}
+
+func (r *row) base() *row { return r }
+
+// table holds rows by hash, up to a limit: then the one unused for longest among a few makes room, so that the cost of an
+// addition does not grow with the table.
+type table[T interface{ base() *row }] struct {
+	limit int
+	index map[uint64]T
+	ring  []T
+	hand  int
+	dirty []T
+	gone  []uint64 // hashes of forgotten rows, until they are told to the store
+}
+
+func newTable[T interface{ base() *row }](limit int) table[T] {
+	return table[T]{limit: max(limit, victims), index: map[uint64]T{}}
+}
+
+const victims = 16 // rows looked at to find one to forget
+
+// add makes room for a row; it counts as saved until it is touched.
+func (t *table[T]) add(v T) {
+	r := v.base()
+	if len(t.ring) < t.limit {
+		t.ring = append(t.ring, v)
+	} else {
+		at := t.victim()
+		old := t.ring[at].base()
+		delete(t.index, old.hash)
+		t.gone = append(t.gone, old.hash)
+		old.dirty = true // keeps it out of the list of changes
+		t.ring[at] = v
+	}
+	t.index[r.hash] = v
+}
+
+func (t *table[T]) victim() int {
+	best := t.hand
+	for range victims {
+		t.hand = (t.hand + 1) % len(t.ring)
+		if t.ring[t.hand].base().last < t.ring[best].base().last {
+			best = t.hand
+		}
+	}
+	return best
+}
+
+// touch notes that a row was used and changed.
+func (t *table[T]) touch(v T, now window.Seconds) {
+	r := v.base()
+	r.last = window.Later(r.last, now)
+	if !r.dirty {
+		r.dirty = true
+		t.dirty = append(t.dirty, v)
+	}
+}
+
+// changed hands out the rows that changed and the hashes of those forgotten, once.
+func (t *table[T]) changed(row func(T), gone func(hash uint64)) {
+	for _, h := range t.gone {
+		if _, back := t.index[h]; !back {
+			gone(h)
+		}
+	}
+	for _, v := range t.dirty {
+		r := v.base()
+		if now, ok := t.index[r.hash]; ok && now.base() == r {
+			row(v)
+			r.dirty = false
+		}
+	}
+	t.gone, t.dirty = t.gone[:0], t.dirty[:0]
+}
