@@ -186,8 +186,8 @@ func (s *Store) writePositions(ctx context.Context, positions []osm.Position) er
 		return err
 	}
 	for _, p := range positions {
-		_, err := s.conn.ExecContext(ctx, "INSERT INTO position VALUES (?, ?, ?, ?, ?, ?)", p.Path, int64(p.Device),
-			int64(p.Inode), p.Offset, int64(p.Fingerprint), p.Hashed)
+		_, err := s.conn.ExecContext(ctx, "INSERT INTO position VALUES (?, ?, ?, ?, ?, ?, ?)", p.Path, int64(p.Device),
+			int64(p.Inode), p.Offset, int64(p.Fingerprint), p.Hashed, p.Modified)
 		if err != nil {
 			return err
 		}

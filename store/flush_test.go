@@ -232,7 +232,8 @@ func TestStateAndPositions(t *testing.T) {
 	cfg := testConfig(t)
 	s := openTest(t, cfg, noon)
 	positions := []osm.Position{
-		{Path: "/var/log/exim4/mainlog", Device: 1<<64 - 1, Inode: 1 << 63, Offset: 1 << 40, Fingerprint: 1<<64 - 2, Hashed: 256},
+		{Path: "/var/log/exim4/mainlog", Device: 1<<64 - 1, Inode: 1 << 63, Offset: 1 << 40, Fingerprint: 1<<64 - 2, Hashed: 256,
+			Modified: 1773160320e9},
 		{Path: "/var/log/exim4/mainlog.1", Device: 2, Inode: 3, Offset: 4},
 	}
 	for key, blob := range map[string]string{"login:bob": "1", "login:ann": "2", "login%": "3", "other:x": "4", "login:gone": "5"} {
@@ -252,6 +253,11 @@ func TestStateAndPositions(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "positions", got, positions)
+	got, err = s.SavedPositions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "positions for a reader", got, positions)
 	for prefix, want := range map[string][]string{"login:": {"login:ann=2", "login:bob=new"}, "login%": {"login%=3"},
 		"": {"login%=3", "login:ann=2", "login:bob=new", "other:x=4"}, "zzz": nil} {
 		var found []string

@@ -158,21 +158,6 @@ func (s *Store) closeDays(keep int) {
 
 // Positions are those of the last successful Flush.
 func (s *Store) Positions() ([]osm.Position, error) {
-	rows, err := s.conn.QueryContext(context.Background(), `SELECT path, device, inode, offset, fingerprint, hashed
-		FROM position ORDER BY rowid`)
-	if err != nil {
-		return nil, failed("read", s.path, err)
-	}
-	defer rows.Close()
-	var all []osm.Position
-	for rows.Next() {
-		var p osm.Position
-		var device, inode, fingerprint int64 // SQLite's integers have a sign
-		if err := rows.Scan(&p.Path, &device, &inode, &p.Offset, &fingerprint, &p.Hashed); err != nil {
-			return nil, failed("read", s.path, err)
-		}
-		p.Device, p.Inode, p.Fingerprint = uint64(device), uint64(inode), uint64(fingerprint)
-		all = append(all, p)
-	}
-	return all, failed("read", s.path, rows.Err())
+	all, err := positions(context.Background(), s.conn)
+	return all, failed("read", s.path, err)
 }

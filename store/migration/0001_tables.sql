@@ -7,7 +7,8 @@ CREATE TABLE position (
     inode       INTEGER NOT NULL,
     offset      INTEGER NOT NULL,
     fingerprint INTEGER NOT NULL,
-    hashed      INTEGER NOT NULL
+    hashed      INTEGER NOT NULL,
+    modified    INTEGER NOT NULL
 );
 
 -- What the detection has learned, in blobs of its own making.
