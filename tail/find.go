@@ -161,6 +161,9 @@ func (l *log) open(files []member, at int, pos *osm.Position) bool {
 		}
 		return false // a rotation goes on: look again
 	}
+	if pos == nil {
+		src.family = files
+	}
 	l.src, l.quiet, l.missed = src, 0, 0
 	l.status.opened(m.live, l.Now())
 	return true

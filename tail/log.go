@@ -122,6 +122,12 @@ func (l *log) read() (piece, error) {
 		// Looked at after reading, so that what was read can be trusted.
 		truncated = s.live && (changed || p.size > 0) && !s.intact()
 	}
+	if s.live && s.offset == 0 && p.size > 0 {
+		// Since it was chosen it may have been copied and truncated: then there is a file that comes before it.
+		if now, err := family(l.path, l.Config.OldDirs); err != nil || !sameFiles(now, s.family) {
+			return piece{}, errStale
+		}
+	}
 	if truncated {
 		l.Logger.Info("log was truncated", "log", l.path, "offset", s.offset, "size", before)
 		if s.offset > 0 {

@@ -115,12 +115,16 @@ func family(log string, oldDirs []string) ([]member, error) {
 		if err != nil {
 			return nil, err
 		}
-		if before != nil && slices.EqualFunc(before, now, func(a, b member) bool { return a.name == b.name && a.id == b.id }) {
+		if before != nil && sameFiles(before, now) {
 			return now, nil
 		}
 		before = now
 	}
 	return nil, fmt.Errorf("the files of %s change faster than they can be listed", log)
+}
+
+func sameFiles(a, b []member) bool {
+	return slices.EqualFunc(a, b, func(a, b member) bool { return a.name == b.name && a.id == b.id })
 }
 
 func listFamily(log string, oldDirs []string) ([]member, error) {

@@ -31,6 +31,8 @@ type source struct {
 	head   []byte // first bytes of what was handed out, at most headSize
 	gap    *Gap   // what is missing after this file
 	looked bool   // it was read before, with or without success
+
+	family []member // the log's files when it was chosen to be read from its beginning
 }
 
 // openSource opens a member of a log at its beginning. The live log is never taken for a compressed one.
