@@ -187,18 +187,19 @@ func (r *Reader) inTurn(files []input) [][]input {
 	for name := range byName {
 		r.Logger.Warn("a compressed file is not read beside the file that it is made from", "file", name)
 	}
-	end := int64(math.MinInt64)
+	before := input{}
 	for _, in := range ordered {
-		if in.timed && in.first < end-overlap {
+		if !in.timed {
+			continue
+		}
+		if before.timed && in.first < before.last-overlap {
 			var each [][]input
 			for _, in := range ordered {
 				each = append(each, []input{in})
 			}
 			return each
 		}
-		if in.timed {
-			end = in.last
-		}
+		before = in
 	}
 	return [][]input{ordered}
 }
