@@ -1,0 +1,130 @@
+package exim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// batch is how many ids go into one command.
+const batch = 200
+
+// Deliver thaws a message, moves it to the default queue if it is in another, and tries to deliver it now (-M). It returns
+// after the attempt, which may take as long as the receivers do. A message that was only deferred is an ordinary one
+// from then on, and Exim's queue runners go on with it.
+func (q *Queue) Deliver(ctx context.Context, p Place) error {
+	return q.change(ctx, operation{"deliver", "-M", true, released}, p)
+}
+
+// Release thaws messages and moves them to the default queue: the next queue run delivers them. It takes any number at
+// once, in few calls of Exim. The error joins a *QueueError for every message that is still held.
+func (q *Queue) Release(ctx context.Context, places ...Place) error {
+	return q.change(ctx, operation{"release", "-Mt", true, released}, places...)
+}
+
+// Freeze holds messages in the queue where they are: no queue runner delivers them.
+func (q *Queue) Freeze(ctx context.Context, places ...Place) error {
+	return q.change(ctx, operation{"freeze", "-Mf", false, frozen}, places...)
+}
+
+// Remove deletes messages; nobody is told. It is no error when one has gone already.
+func (q *Queue) Remove(ctx context.Context, places ...Place) error {
+	return q.change(ctx, operation{"remove", "-Mrm", false, removed}, places...)
+}
+
+// operation is one of Exim's commands for messages. Exim's exit status does not tell whether it worked (without -qG it does nothing
+// to a message in a named queue and succeeds), so the spool is looked at after it.
+type operation struct {
+	name   string
+	option string
+	move   bool                             // to the default queue first
+	done   func(m *Queued, err error) error // what is found after it
+}
+
+// change applies an operation, queue by queue and in batches, and looks at each message after it.
+func (q *Queue) change(ctx context.Context, o operation, places ...Place) error {
+	var failures []error
+	byQueue := make(map[string][]string)
+	for _, p := range places {
+		if !ValidID(p.ID) || !slices.Contains(q.names(), p.Queue) {
+			failures = append(failures, &QueueError{p.ID, o.name, fmt.Errorf("%q in the queue %q is no place of a message",
+				p.ID, p.Queue)})
+			continue
+		}
+		byQueue[p.Queue] = append(byQueue[p.Queue], p.ID)
+	}
+	for queue, all := range byQueue {
+		for ids := range slices.Chunk(all, batch) {
+			said := q.command(ctx, o, queue, ids)
+			for _, id := range ids {
+				if err := o.done(q.Find(id)); err != nil {
+					failures = append(failures, &QueueError{id, o.name, errors.Join(err, said)})
+				}
+			}
+			if ctx.Err() != nil {
+				return errors.Join(append(failures, ctx.Err())...)
+			}
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// command calls Exim for the messages of one queue. Its error is only told of messages for which it did not work.
+func (q *Queue) command(ctx context.Context, o operation, queue string, ids []string) error {
+	var in []string
+	if queue != "" {
+		in = []string{"-qG" + queue}
+	}
+	if queue != "" && o.move {
+		if _, err := q.Command(ctx, slices.Concat(in, []string{"-MG", ""}, ids)...); err != nil {
+			return err
+		}
+		in = nil
+	}
+	_, err := q.Command(ctx, slices.Concat(in, []string{o.option}, ids)...)
+	return err
+}
+
+// QueueError says which message could not be changed.
+type QueueError struct {
+	ID  string
+	Did string // what was tried: "release"
+	Err error
+}
+
+func (e *QueueError) Error() string { return fmt.Sprintf("%s %s: %v", e.Did, e.ID, e.Err) }
+func (e *QueueError) Unwrap() error { return e.Err }
+
+func released(m *Queued, err error) error {
+	switch {
+	case err != nil:
+		return ignoreGone(err) // delivered meanwhile
+	case !m.Frozen.IsZero():
+		return errors.New("it is still frozen")
+	case m.Queue != "":
+		return fmt.Errorf("it is still in the queue %q", m.Queue)
+	}
+	return nil
+}
+
+func frozen(m *Queued, err error) error {
+	if err == nil && m.Frozen.IsZero() {
+		return errors.New("it is not frozen")
+	}
+	return err
+}
+
+func removed(_ *Queued, err error) error {
+	if err == nil {
+		return errors.New("it is still there")
+	}
+	return ignoreGone(err)
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, ErrGone) {
+		return nil
+	}
+	return err
+}
