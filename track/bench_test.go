@@ -49,18 +49,20 @@ func traffic(n, depth int) []exim.Entry {
 	return entries
 }
 
-// BenchmarkAdd is the work for one line, parsing apart.
+// BenchmarkAdd is the work for one line, parsing apart, with so many other messages waiting in the queue.
 func BenchmarkAdd(b *testing.B) {
-	for _, depth := range []int{10, 20_000} {
-		b.Run(fmt.Sprintf("queue=%d", depth), func(b *testing.B) {
-			entries := traffic(4*depth+2000, depth)
+	entries := traffic(4000, 10)
+	for _, waiting := range []int{0, 50_000} {
+		b.Run(fmt.Sprintf("waiting=%d", waiting), func(b *testing.B) {
+			t := New(Options{Config: DefaultConfig()})
+			for i := range waiting {
+				e := entries[1] // an arrival
+				e.ID = fmt.Sprintf("1xVQ%c%c-%06d-%02d", 'A'+i%26, 'a'+i/26%26, i, i%100)
+				t.Add(&e)
+			}
 			b.ReportAllocs()
 			b.ResetTimer()
-			var t *Tracker
 			for i := range b.N {
-				if i%len(entries) == 0 {
-					t = New(Options{Config: DefaultConfig()})
-				}
 				t.Add(&entries[i%len(entries)])
 			}
 		})
