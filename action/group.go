@@ -52,7 +52,7 @@ func (g *Grouper) Due(now time.Time) (a Alert, ok bool) {
 			a.More++
 			continue
 		}
-		a.Incidents = append(a.Incidents, *g.waiting[id])
+		a.Incidents = append(a.Incidents, g.waiting[id].Clone())
 	}
 	a.ID = "A" + osm.ShortID(h)
 	clear(g.waiting)

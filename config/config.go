@@ -29,6 +29,7 @@ type Config struct {
 	Enrich   enrich.Config   `toml:"enrich" doc:"What is looked up about a message."`
 	Panel    panel.Config    `toml:"panel" doc:"Who owns what on this server."`
 	Detect   detect.Config   `toml:"detect" doc:"How much evidence it takes to call a sender a spammer."`
+	Policy   policy.Config   `toml:"policy" doc:"How mail servers ask osm, and whether its verdicts are carried out."`
 	Rules    []policy.Rule   `toml:"rule" doc:"Limits and conditions of your own, asked in the order of the file."`
 	Incident incident.Config `toml:"incident" doc:"How findings about one sender become one incident."`
 	Alert    action.Config   `toml:"alert" doc:"Who is told about incidents, and how."`
@@ -47,6 +48,7 @@ func Defaults() Config {
 		Detect:   detect.DefaultConfig(),
 		Incident: incident.DefaultConfig(),
 		Alert:    action.DefaultConfig(),
+		Policy:   policy.DefaultConfig(),
 		Store:    store.DefaultConfig(),
 		Control:  Control{Socket: "/run/osm/control.sock"},
 	}

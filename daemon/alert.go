@@ -2,15 +2,14 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"osm"
 	"osm/action"
 	"osm/config"
 	"osm/incident"
-	"osm/store"
 )
 
 // Keys of the store's state besides what the detection has learned.
@@ -25,38 +24,32 @@ type alarm struct {
 	book   *incident.Book
 	group  *action.Grouper
 	outbox *action.Outbox
-	ways   []action.Way
-	names  []string
+	ways   atomic.Pointer[[]action.Way]
 	wake   chan struct{}
 	log    *slog.Logger
 }
 
-func newAlarm(cfg config.Config, host string, log *slog.Logger) *alarm {
-	a := &alarm{book: incident.NewBook(cfg.Incident), group: action.NewGrouper(cfg.Alert, host), outbox: action.NewOutbox(),
-		ways: cfg.Alert.Ways(host), wake: make(chan struct{}, 1), log: log}
-	for _, w := range a.ways {
-		a.names = append(a.names, w.Name)
-	}
+func newAlarm(cfg config.Config, log *slog.Logger) *alarm {
+	a := &alarm{book: incident.NewBook(cfg.Incident), outbox: action.NewOutbox(), wake: make(chan struct{}, 1), log: log}
+	a.configure(cfg)
 	return a
 }
 
-// restore reads what was kept. What is damaged is told and left out.
-func (a *alarm) restore(ctx context.Context, history *store.Store) error {
-	note := func(key string, err error) {
-		if err != nil {
-			a.log.Warn("a piece of the kept state is damaged and left out", "key", key, "error", err)
-		}
-	}
-	return errors.Join(
-		history.LoadState(ctx, IncidentState, func(key string, blob []byte) error { note(key, a.book.Restore(blob)); return nil }),
-		history.LoadState(ctx, letterState, func(key string, blob []byte) error { note(key, a.outbox.Restore(blob)); return nil }))
+// configure says where alerts go from now on; what waits in the outbox stays there.
+func (a *alarm) configure(cfg config.Config) {
+	host := cfg.Alert.HostName()
+	ways := cfg.Alert.Ways(host)
+	a.group = action.NewGrouper(cfg.Alert, host)
+	a.ways.Store(&ways)
+	a.awake()
 }
 
-// save puts what has changed into the store's batch.
-func (a *alarm) save(history *store.Store) error {
-	return errors.Join(
-		a.book.Dirty(func(id string, blob []byte) { history.SaveState(IncidentState+id, blob) }),
-		a.outbox.Dirty(func(id string, blob []byte) { history.SaveState(letterState+id, blob) }))
+// awake makes the sender look at the outbox.
+func (a *alarm) awake() {
+	select {
+	case a.wake <- struct{}{}:
+	default: // it is awake already
+	}
 }
 
 // changed tells whether there is something to save.
@@ -74,12 +67,13 @@ func (a *alarm) tick(now time.Time) {
 	for _, i := range a.book.Tick(now) {
 		a.group.Turned(i, now)
 	}
-	if due, ok := a.group.Due(now); ok && len(a.names) > 0 {
-		a.outbox.Put(due, a.names)
-		select {
-		case a.wake <- struct{}{}:
-		default: // it is awake already
+	if due, ok := a.group.Due(now); ok {
+		var names []string
+		for _, w := range *a.ways.Load() {
+			names = append(names, w.Name)
 		}
+		a.outbox.Put(due, names)
+		a.awake()
 	}
 }
 
@@ -105,7 +99,7 @@ func (a *alarm) send(ctx context.Context) {
 }
 
 func (a *alarm) sendOne(ctx context.Context, l action.Letter) error {
-	for _, w := range a.ways {
+	for _, w := range *a.ways.Load() {
 		if w.Name == l.Way {
 			return w.Send(ctx, l)
 		}

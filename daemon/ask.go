@@ -23,6 +23,8 @@ func (e *Engine) Ask(r *policy.Request, now time.Time) osm.Verdict {
 	return e.Policy.Peek(m)
 }
 
+// decide gives the verdict about a whole message. In shadow nobody will carry it out, so that what is refused arrives all
+// the same and the log tells of it.
 func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	m := &r.Message
 	if before, ok := e.asked.find(m.ID); ok {
@@ -38,7 +40,8 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	}
 	e.Enrich.Message(m)
 	m.Verdict = e.judge(m)
-	if m.Verdict.Action == osm.Reject || m.Verdict.Action == osm.Defer {
+	m.Verdict.Passive = e.Shadow
+	if !e.Shadow && (m.Verdict.Action == osm.Reject || m.Verdict.Action == osm.Defer) {
 		e.Detect.Learn(m, false)
 		e.asked.refuse(m) // Exim will not log an arrival
 	} else {

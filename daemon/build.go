@@ -42,6 +42,7 @@ func newEngine(cfg config.Config, o engineOptions) (*Engine, error) {
 		Detect: detect.New(cfg.Detect),
 		Policy: rules,
 		Sink:   o.Sink,
+		Shadow: cfg.Policy.Mode == policy.Shadow,
 	}, nil
 }
 

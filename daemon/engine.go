@@ -19,8 +19,10 @@ type Engine struct {
 	Detect *detect.Detector
 	Policy *policy.Policy
 	Sink   Sink
+	Shadow bool // what is decided at a question is not carried out
 
-	asked asked // what policy queries have decided before the log tells of it
+	forgery exim.Forgery
+	asked   asked // what policy queries have decided before the log tells of it
 }
 
 // Sink receives what the engine made out of a line, in this order. What it is given is valid until it returns.
@@ -29,10 +31,14 @@ type Sink interface {
 	Arrival(m *osm.Message)                   // a message came in and has its verdict
 	Delivery(m *osm.Message, d *osm.Delivery) // an attempt for one recipient
 	Other(entry *exim.Entry, ev *track.Event) // everything else
+	Forged(attempt exim.Attempt)              // somebody wrote false lines into the log
 }
 
 // Process takes one parsed line of the log through the pipeline.
 func (e *Engine) Process(entry *exim.Entry) {
+	if attempt, ok := e.forgery.Look(entry); ok {
+		e.Sink.Forged(attempt)
+	}
 	e.Sink.Line(entry)
 	ev := e.Track.Add(entry)
 	switch {

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -22,6 +24,7 @@ type record struct {
 	store *store.Store
 	alarm *alarm
 	watch Watch
+	log   *slog.Logger
 	last  time.Time // of the latest line that bore one
 }
 
@@ -78,6 +81,17 @@ func (r *record) Other(entry *exim.Entry, ev *track.Event) {
 		e.Text = ""
 	}
 	r.store.Event(e)
+}
+
+// Forged keeps an attempt to write false lines into the log, with the user who made it.
+func (r *record) Forged(a exim.Attempt) {
+	sure := "probably"
+	if a.Sure {
+		sure = "certainly"
+	}
+	text := fmt.Sprintf("%d false lines, written by calling sendmail in the folder %q; %s by the user %q", a.Lines, a.Dir, sure, a.User)
+	r.store.Event(store.Event{Time: a.Time, Kind: store.Forged, Login: a.User, Text: text})
+	r.log.Warn("somebody wrote false lines into the log", "user", osm.Printable(a.User), "sure", a.Sure, "folder", osm.Printable(a.Dir), "lines", a.Lines)
 }
 
 // cut keeps a sample of a line that was not understood from filling the store.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -129,6 +130,7 @@ func parsed(ctx context.Context, reader *tail.Reader, zone *time.Location, damag
 // deal hands every chunk to the workers and, in the same order, to the engine, as pieces become free.
 func deal(ctx context.Context, reader *tail.Reader, free <-chan *piece, work, inOrder chan<- *piece) error {
 	var damaged error
+	var syslog joining
 	for chunk, err := range reader.Chunks(ctx) {
 		if err != nil {
 			damaged = errors.Join(damaged, err)
@@ -137,6 +139,9 @@ func deal(ctx context.Context, reader *tail.Reader, free <-chan *piece, work, in
 		select {
 		case p := <-free:
 			p.chunk = chunk
+			if syslog.is(chunk.Text) {
+				p.chunk.Text = syslog.join(chunk)
+			}
 			work <- p
 			inOrder <- p
 		case <-ctx.Done():
@@ -144,6 +149,28 @@ func deal(ctx context.Context, reader *tail.Reader, free <-chan *piece, work, in
 		}
 	}
 	return damaged
+}
+
+// joining puts the records together that syslog cut. Exim's own files have none and are passed by.
+type joining struct {
+	joiner exim.Joiner
+	text   strings.Builder
+}
+
+// is tells whether a chunk's first line is none of Exim's own.
+func (j *joining) is(text string) bool {
+	return len(text) > 10 && text[10] != ' ' || j.joiner.Holding()
+}
+
+func (j *joining) join(chunk tail.Chunk) string {
+	j.text.Reset()
+	for line := range chunk.Lines() {
+		if whole, ok := j.joiner.Join(line); ok {
+			j.text.WriteString(whole)
+			j.text.WriteByte('\n')
+		}
+	}
+	return j.text.String()
 }
 
 func (p *piece) parse(parser *exim.Parser) {
@@ -224,6 +251,7 @@ func (r *replayed) process(entries []exim.Entry) {
 type replaySink struct{ message func(m *osm.Message) }
 
 func (s replaySink) Line(*exim.Entry)                     {}
+func (s replaySink) Forged(exim.Attempt)                  {}
 func (s replaySink) Delivery(*osm.Message, *osm.Delivery) {}
 func (s replaySink) Other(*exim.Entry, *track.Event)      {}
 

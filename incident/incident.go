@@ -80,6 +80,14 @@ const (
 // Live tells whether the incident is not over.
 func (i *Incident) Live() bool { return i.State != Closed }
 
+// Clone is a copy that does not change when the incident does.
+func (i *Incident) Clone() Incident {
+	c := *i
+	c.Findings, c.Clients = slices.Clone(i.Findings), slices.Clone(i.Clients)
+	c.Samples, c.Timeline = slices.Clone(i.Samples), slices.Clone(i.Timeline)
+	return c
+}
+
 // note adds one message and tells whether the incident entered a new state.
 func (i *Incident) note(m *osm.Message) bool {
 	v := &m.Verdict

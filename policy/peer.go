@@ -6,9 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peerUID asks the kernel who opened the other end (unix(7), SO_PEERCRED): it can't be forged.
-func peerUID(conn *net.UnixConn) (uid int, ok bool) {
-	raw, err := conn.SyscallConn()
+// PeerUID asks the kernel who opened the other end of a unix socket (unix(7), SO_PEERCRED): it can't be forged. Other
+// connections have no such user.
+func PeerUID(conn net.Conn) (uid int, ok bool) {
+	u, ok := conn.(*net.UnixConn)
+	if !ok {
+		return 0, false
+	}
+	raw, err := u.SyscallConn()
 	if err != nil {
 		return 0, false
 	}

@@ -92,7 +92,7 @@ func (s *Server) serve(conn net.Conn) {
 	defer conn.Close()
 	overloaded := s.busy.Add(1) > int64(s.options.Most)
 	defer s.busy.Add(-1)
-	if uid, ok := peer(conn); ok && s.options.Allowed != nil && !s.options.Allowed(uid) {
+	if uid, ok := PeerUID(conn); ok && s.options.Allowed != nil && !s.options.Allowed(uid) {
 		s.counts.Refused.Add(1)
 		s.options.Logger.Warn("a user that may not ask tried to: see policy.users", "uid", uid)
 		return
@@ -167,13 +167,4 @@ func requestEnd(in []byte) int {
 		return dos
 	}
 	return unix
-}
-
-// peer is the user at the other end of a unix socket.
-func peer(conn net.Conn) (uid int, ok bool) {
-	u, ok := conn.(*net.UnixConn)
-	if !ok {
-		return 0, false
-	}
-	return peerUID(u)
 }

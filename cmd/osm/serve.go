@@ -32,6 +32,7 @@ func (p *program) serve() *cobra.Command {
 				Logger: log,
 				Zone:   zone,
 				Start:  tail.StartOldest,
+				Load:   p.load,
 				Ready:  func() { notify(log, daemon.SdNotifyReady) },
 			})
 			if err != nil {

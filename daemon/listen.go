@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"osm"
+	"osm/policy"
+)
+
+// listenUnix opens a unix socket at path, in place of one that nobody answers on any more. The folder is made if it is
+// missing. Everybody may connect: who it is, the kernel tells.
+func listenUnix(path string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of the socket %s: %w", path, err)
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("listen on %s: another program answers there; is osm running already?", path)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("remove the socket that an earlier osm left: %w", err)
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		return nil, errors.Join(fmt.Errorf("let others connect to %s: %w", path, err), l.Close())
+	}
+	return l, nil
+}
+
+// openPolicy opens what mail servers ask on, and returns what serves it.
+func (s *session) openPolicy(ctx context.Context) (func() error, error) {
+	cfg := &s.cfg.Policy
+	var listeners []net.Listener
+	if cfg.Socket != "" {
+		l, err := listenUnix(cfg.Socket)
+		if err != nil {
+			return nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	if cfg.TCP != "" {
+		l, err := net.Listen("tcp", cfg.TCP)
+		if err != nil {
+			return nil, fmt.Errorf("listen for policy questions: %w", err)
+		}
+		listeners = append(listeners, l)
+	}
+	server := policy.NewServer(policy.ServerOptions{Ask: s.ask, Fallback: cfg.Fallback(), Allowed: cfg.Allowed(os.Getuid()),
+		Most: cfg.Most, Logger: s.options.Logger})
+	return func() error {
+		errs := make([]error, len(listeners))
+		var wait sync.WaitGroup
+		for i, l := range listeners {
+			wait.Go(func() { errs[i] = server.Serve(ctx, l) })
+		}
+		wait.Wait()
+		return errors.Join(errs...)
+	}, nil
+}
+
+// ask answers one policy question. In shadow the answer is to accept, whatever was found.
+func (s *session) ask(r *policy.Request) osm.Verdict {
+	s.waiting.Add(1)
+	s.mu.Lock()
+	s.waiting.Add(-1)
+	defer s.mu.Unlock()
+	v := s.engine.Ask(r, time.Now())
+	if s.cfg.Policy.Mode == policy.Shadow {
+		return osm.Verdict{}
+	}
+	return v
+}

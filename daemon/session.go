@@ -1,0 +1,240 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"osm"
+	"osm/exim"
+	"osm/policy"
+	"osm/store"
+	"osm/tail"
+)
+
+// session is the daemon at work: one life of the engine, fed by the logs and asked by the sockets.
+type session struct {
+	*Daemon
+	follower *tail.Follower
+	store    *store.Store
+	parser   *exim.Parser
+	joiner   exim.Joiner
+	entry    exim.Entry
+	at       map[string]osm.Position // by log: how far it has been read
+	flushed  time.Time
+	unsaved  bool
+	tended   time.Time
+
+	waiting atomic.Int64 // questions that wait for mu
+
+	mu     sync.Mutex // guards what follows: it is held for some dozen lines at most, and never over I/O
+	engine *Engine
+	alarm  *alarm
+	ledger *policy.Ledger
+}
+
+const (
+	idle        = time.Second      // the longest time without a look at what else there is to do
+	flushAfter  = time.Second      // the most that is read again after a kill, in time
+	flushAt     = 20_000           // and in events
+	tendAfter   = 30 * time.Second // between looks at files that may have changed
+	retryMost   = 30 * time.Second
+	retrySocket = 10 * time.Second
+	turn        = 64 // lines between two chances for a question
+)
+
+// ledgerState begins the keys under which the store keeps the lists and the audit trail.
+const ledgerState = "ledger/"
+
+func newSession(d *Daemon, e *Engine, a *alarm, history *store.Store, f *tail.Follower) *session {
+	return &session{Daemon: d, engine: e, alarm: a, store: history, follower: f, ledger: policy.NewLedger(),
+		parser: exim.NewParser(d.zone), at: map[string]osm.Position{}}
+}
+
+// restore reads what was kept besides the history. What is damaged is told and left out: it is learned again.
+func (s *session) restore(ctx context.Context) error {
+	each := func(prefix string, take func(key string, blob []byte) error) error {
+		return s.store.LoadState(ctx, prefix, func(key string, blob []byte) error {
+			if err := take(strings.TrimPrefix(key, prefix), blob); err != nil {
+				s.options.Logger.Warn("a piece of the kept state is damaged and left out", "key", osm.Printable(key), "error", err)
+			}
+			return nil
+		})
+	}
+	err := errors.Join(
+		each(DetectState, s.engine.Detect.Restore),
+		each(IncidentState, func(_ string, blob []byte) error { return s.alarm.book.Restore(blob) }),
+		each(letterState, func(_ string, blob []byte) error { return s.alarm.outbox.Restore(blob) }),
+		each(ledgerState, s.ledger.Restore))
+	s.engine.Policy.Lists.Set(s.ledger.Entries())
+	return err
+}
+
+// serve runs everything until ctx is done or something fails that can't be waited out.
+func (s *session) serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer cancel()
+	others.Go(func() { s.alarm.send(ctx) })
+	others.Go(func() { s.keepServing(ctx, "control socket", s.openControl) })
+	others.Go(func() { s.keepServing(ctx, "policy socket", s.openPolicy) })
+	if s.options.Ready != nil {
+		s.options.Ready()
+	}
+	return s.follow(ctx)
+}
+
+// keepServing opens a socket and answers on it until ctx is done. A socket that can't be had is no reason not to follow
+// the log: it is tried again.
+func (s *session) keepServing(ctx context.Context, name string, open func(context.Context) (func() error, error)) {
+	said := ""
+	for ctx.Err() == nil {
+		serve, err := open(ctx)
+		if err == nil {
+			if serve == nil {
+				return
+			}
+			said = ""
+			err = serve()
+		}
+		if err != nil && err.Error() != said {
+			said = err.Error()
+			s.options.Logger.Error("the "+name+" is not served; the log is followed all the same, and it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retrySocket):
+		}
+	}
+}
+
+// follow reads the logs until ctx is done.
+func (s *session) follow(ctx context.Context) error {
+	for {
+		batch, err := s.follower.Next(ctx)
+		if err != nil { // ctx is done
+			return s.flush(context.WithoutCancel(ctx), once)
+		}
+		s.read(batch)
+		now := time.Now()
+		if s.due(batch, now) {
+			if err := s.flush(ctx, patient); err != nil {
+				return err
+			}
+		}
+		if now.Sub(s.tended) >= tendAfter {
+			s.tend(now)
+		}
+	}
+}
+
+// due tells whether it is time to flush: when much is pending, or a second after the last time. While pieces of a line
+// are missing the log has been read further than it is understood: then it waits a little.
+func (s *session) due(b tail.Batch, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine.Refused()
+	s.alarm.tick(now)
+	if over := s.ledger.Tick(now); len(over) > 0 {
+		s.engine.Policy.Lists.Set(s.ledger.Entries())
+	}
+	pending := s.store.Pending()
+	if s.joiner.Holding() && pending < 2*flushAt && now.Sub(s.flushed) < 10*flushAfter {
+		return false
+	}
+	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed()
+	return pending >= flushAt || changed && (b.AtEnd || b.Idle) && now.Sub(s.flushed) >= flushAfter
+}
+
+// read takes a batch of lines through the engine, with a chance for questions in between.
+func (s *session) read(b tail.Batch) {
+	if b.Gap != nil {
+		s.options.Logger.Warn("lines may be missing in the log", "log", osm.Printable(b.Log), "reason", b.Gap.Reason, "bytes", b.Gap.Bytes)
+	}
+	if b.Idle {
+		return
+	}
+	s.mu.Lock()
+	n := 0
+	for line := range b.Lines() {
+		whole, ok := s.joiner.Join(line)
+		if !ok {
+			continue
+		}
+		s.parser.Parse(whole, &s.entry)
+		s.engine.Process(&s.entry)
+		if n++; n%turn == 0 && s.waiting.Load() > 0 {
+			s.mu.Unlock()
+			runtime.Gosched() // or the mutex would be taken again before a waiting goroutine has woken up
+			s.mu.Lock()
+		}
+	}
+	s.mu.Unlock()
+	s.at[b.Log] = b.Position
+	s.unsaved = true
+}
+
+type patience bool
+
+const (
+	once    patience = false
+	patient patience = true
+)
+
+// flush saves the events, what was learned from them, and how far the logs have been read, in one transaction. While
+// that does not work (disk full, database locked) it waits and tries again: the logs are the queue.
+func (s *session) flush(ctx context.Context, p patience) error {
+	if err := s.gather(); err != nil {
+		return err
+	}
+	positions := make([]osm.Position, 0, len(s.at))
+	for _, at := range s.at {
+		positions = append(positions, at)
+	}
+	wait := time.Second
+	for {
+		err := s.store.Flush(time.Now(), positions)
+		switch {
+		case err == nil:
+			s.flushed, s.unsaved = time.Now(), false
+			return nil
+		case p == once || errors.Is(err, store.ErrDamaged):
+			return fmt.Errorf("save what was read: %w", err)
+		}
+		s.options.Logger.Error("what was read can't be saved; nothing is lost, the log is read on when it can", "error", err, "again in", wait)
+		select {
+		case <-ctx.Done():
+			return nil // not saved: it is read again at the next start
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, retryMost)
+	}
+}
+
+// gather puts all state that has changed into the store's batch.
+func (s *session) gather() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine.Detect.Dirty(func(key string, blob []byte) { s.store.SaveState(DetectState+key, append([]byte(nil), blob...)) })
+	s.ledger.Dirty(func(key string, blob []byte) { s.store.SaveState(ledgerState+key, blob) })
+	return errors.Join(
+		s.alarm.book.Dirty(func(id string, blob []byte) { s.store.SaveState(IncidentState+id, blob) }),
+		s.alarm.outbox.Dirty(func(id string, blob []byte) { s.store.SaveState(letterState+id, blob) }))
+}
+
+// tend reads again what may have changed beside the log.
+func (s *session) tend(now time.Time) {
+	s.tended = now
+	if _, err := s.panel.Reload(now); err != nil {
+		s.options.Logger.Warn("the panel's map of accounts can't be read; the old one is used on", "error", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine.Enrich.Reload(now)
+}
