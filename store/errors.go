@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"io/fs"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -60,10 +61,13 @@ func failed(op, path string, err error) error {
 // kindOf sorts SQLite's result codes (https://sqlite.org/rescode.html; the low byte is the primary code).
 func kindOf(err error) error {
 	var code *sqlite.Error
-	if !errors.As(err, &code) {
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
-			return ErrAccess
-		}
+	var file *fs.PathError
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return ErrFull
+	case errors.As(err, &file):
+		return ErrAccess
+	case !errors.As(err, &code):
 		return nil
 	}
 	switch code.Code() & 0xff {

@@ -317,3 +317,39 @@ func TestReaderBesideWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Where nothing may be written, as for a user without rights in the folder, a database without a daemon can be read.
+func TestReadOnlyFolder(t *testing.T) {
+	folder := t.TempDir()
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("a file system cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(folder, 0); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	cfg := DefaultConfig()
+	cfg.Path = filepath.Join(folder, "with ?#% in its name.db")
+	s := openTest(t, cfg, noon)
+	m := example(1, noon)
+	s.Arrival(m)
+	flush(t, s, noon)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", folder, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenReader(cfg.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := r.Message(t.Context(), m.ID); err != nil || got.Subject != m.Subject {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := Open(cfg, noon, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrAccess) {
+		t.Errorf("a writer there: %v, want ErrAccess", err)
+	}
+}

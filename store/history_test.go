@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -133,7 +134,11 @@ func TestDeliveryBeforeArrival(t *testing.T) {
 	s := openTest(t, testConfig(t), noon)
 	a, b, c := example(1, noon), example(2, noon), example(3, noon.Add(-40*time.Hour))
 	unknown := func(m *osm.Message) *osm.Message { return &osm.Message{ID: m.ID} }
-	for _, m := range []*osm.Message{a, b, c} {
+	b.Verdict = osm.Verdict{Action: osm.Hold, ID: "v-b", Shadow: true}
+	early := unknown(b)
+	early.Verdict = b.Verdict
+	s.Delivery(early, attempt(b, "x@far.example", noon, osm.Delivered))
+	for _, m := range []*osm.Message{a, c} {
 		s.Delivery(unknown(m), attempt(m, "x@far.example", noon, osm.Delivered))
 	}
 	s.Arrival(a)
@@ -182,16 +187,16 @@ func TestRepeatedArrival(t *testing.T) {
 
 func TestMessagesWithoutID(t *testing.T) {
 	s := openTest(t, testConfig(t), noon)
-	for n := range 3 {
+	for n := range 5 {
 		m := example(n, noon)
-		m.ID = ""
+		m.ID = []string{"", "", "", "1", "2"}[n]
 		m.Verdict = osm.Verdict{Action: osm.Reject, ID: "v" + m.Subject}
 		s.Arrival(m)
 	}
 	flush(t, s, noon)
 	page, err := s.Search(t.Context(), Filter{Action: new(osm.Reject)})
-	if err != nil || len(page.Messages) != 3 || page.Messages[0].ID != "" {
-		t.Fatalf("%+v, %v; want 3 messages", page, err)
+	if err != nil || len(page.Messages) != 5 || page.Messages[4].ID != "" {
+		t.Fatalf("%+v, %v; want 5 messages", page, err)
 	}
 }
 
@@ -289,5 +294,60 @@ func TestHostileTexts(t *testing.T) {
 		if err != nil || !strings.Contains(hostile[n], "*") && (len(page.Messages) != 1 || page.Messages[0].ID != m.ID) {
 			t.Errorf("search for %.40q: %d messages, %v", hostile[n], len(page.Messages), err)
 		}
+	}
+}
+
+// The texts that are known by heart are bounded. Those that come again then have two ids, and nobody can tell.
+func TestForgottenTexts(t *testing.T) {
+	s := openTest(t, testConfig(t), noon)
+	w, err := s.openDay(dayOf(noon))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.texts.limit = 100
+	for n := range 600 {
+		m := example(n, noon)
+		m.Account = fmt.Sprintf("account%d", n%3)
+		m.Sender = fmt.Sprintf("sender%d@acme.example", n%200)
+		s.Arrival(m)
+		s.Delivery(m, attempt(m, "ann@far.example", noon, osm.Failed))
+		if len(w.texts.ids) > 100 {
+			t.Fatalf("%d texts are known by heart", len(w.texts.ids))
+		}
+	}
+	flush(t, s, noon)
+	if w.texts.last < 2000 {
+		t.Fatalf("only %d ids were given: nothing was forgotten", w.texts.last)
+	}
+	page, err := s.Search(t.Context(), Filter{Sender: "sender7@acme.example", Recipient: "ann@far.example", Limit: 100})
+	if err != nil || len(page.Messages) != 3 {
+		t.Errorf("%d messages of one sender, %v; want 3", len(page.Messages), err)
+	}
+	report, err := s.Report(t.Context(), ReportQuery{Since: noon, Until: noon.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := report.Top[osm.KeyAccount]
+	if len(accounts) != 3 || accounts[0].Messages != 200 || accounts[2].Refusals[osm.NoSuchUser] != 200 {
+		t.Errorf("%+v; want 3 accounts with 200 messages each", accounts)
+	}
+}
+
+// A clock that jumps back, as at a boot without a battery, neither moves nor drops anything.
+func TestClockJumpsBack(t *testing.T) {
+	cfg := testConfig(t)
+	s := openTest(t, cfg, noon)
+	first, second := example(1, noon), example(2, noon.Add(time.Hour))
+	s.Arrival(first)
+	flush(t, s, noon)
+	s.Arrival(second)
+	s.Delivery(first, attempt(first, "ann@far.example", noon.Add(time.Hour), osm.Delivered))
+	flush(t, s, time.Unix(1000, 0))
+	flush(t, s, noon.Add(2*time.Hour))
+	for _, m := range []*osm.Message{first, second} {
+		same(t, m.ID, trace(t, s, m.ID).Message, *m)
+	}
+	if h := s.Health(t.Context()); h.Days != 1 {
+		t.Errorf("%d days have tables, want 1", h.Days)
 	}
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"slices"
 
 	"osm"
@@ -17,20 +16,19 @@ var rankings = [...]osm.KeyKind{osm.KeyAccount, osm.KeyLogin, osm.KeyScript, osm
 // ranked holds the text ids of one message, in the order of rankings; 0 is not counted.
 type ranked [len(rankings)]uint32
 
-type hourKey struct {
-	kind  uint8
-	hour  uint8
-	class osm.Class
-	value uint32
+// hourKey is the key of a row, packed in its order: kind, value, hour, class.
+type hourKey uint64
+
+func newHourKey(kind uint8, value uint32, hour uint8, class osm.Class) hourKey {
+	return hourKey(kind)<<48 | hourKey(value)<<16 | hourKey(hour)<<8 | hourKey(class)
 }
 
-func (a hourKey) compare(b hourKey) int {
-	return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.value, b.value), cmp.Compare(a.hour, b.hour),
-		cmp.Compare(a.class, b.class))
+func (k hourKey) columns() (kind, value, hour, class int64) {
+	return int64(k >> 48), int64(uint32(k >> 16)), int64(uint8(k >> 8)), int64(uint8(k))
 }
 
 type refusalKey struct {
-	hourKey
+	at      hourKey
 	refusal osm.Refusal
 }
 
@@ -59,10 +57,10 @@ func (h *hourly) entry(k hourKey) *hourSums {
 
 // each calls fn for the total and for each ranking of a message.
 func (r *ranked) each(hour uint8, class osm.Class, fn func(hourKey)) {
-	fn(hourKey{hour: hour, class: class})
+	fn(newHourKey(0, 0, hour, class))
 	for i, value := range r {
 		if value != 0 {
-			fn(hourKey{kind: uint8(rankings[i]), hour: hour, class: class, value: value})
+			fn(newHourKey(uint8(rankings[i]), value, hour, class))
 		}
 	}
 }
@@ -106,7 +104,7 @@ func (h *hourly) delivery(d *osm.Delivery, class osm.Class, envelope bool, hour 
 }
 
 func (h *hourly) event(kind EventKind, hour uint8) {
-	h.entry(hourKey{kind: eventTotals, hour: hour, value: uint32(kind)}).messages++
+	h.entry(newHourKey(eventTotals, uint32(kind), hour, osm.NoClass)).messages++
 }
 
 const (
@@ -125,18 +123,19 @@ func (h *hourly) write(hours, refusals *inserter) error {
 	for k := range h.at {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, hourKey.compare)
+	slices.Sort(keys)
 	for _, k := range keys {
 		s := h.sums[h.at[k]]
-		err := hours.add(int64(k.kind), int64(k.value), int64(k.hour), int64(k.class), s.messages, s.recipients, s.bytes,
-			s.stopped, s.delivered, s.remote, s.deferred, s.failed)
+		kind, value, hour, class := k.columns()
+		err := hours.add(kind, value, hour, class, s.messages, s.recipients, s.bytes, s.stopped, s.delivered, s.remote,
+			s.deferred, s.failed)
 		if err != nil {
 			return err
 		}
 	}
 	for k, count := range h.refusals {
-		err := refusals.add(int64(k.kind), int64(k.value), int64(k.hour), int64(k.class), int64(k.refusal), count)
-		if err != nil {
+		kind, value, hour, class := k.at.columns()
+		if err := refusals.add(kind, value, hour, class, int64(k.refusal), count); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strconv"
 )
 
 // A message is found by its Exim id without an index on text: the id becomes a number that is unique within the table
@@ -83,7 +84,14 @@ func idOf(d day, key int64) string {
 // strayKey is the number of an id that has none by keyIn: negative, and the same for every day. A hash will do: whoever can
 // write ids into the log that collide can as well write the same id twice.
 func strayKey(id string) int64 {
-	sum := sha256.Sum256([]byte(id))
+	return hashKey("id " + id)
+}
+
+// unnamedKey is the number of a message without an id.
+func unnamedKey(seq int64) int64 { return hashKey("seq " + strconv.FormatInt(seq, 10)) }
+
+func hashKey(s string) int64 {
+	sum := sha256.Sum256([]byte(s))
 	return -1 - int64(binary.BigEndian.Uint64(sum[:])>>1)
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,83 +13,194 @@ import (
 	"osm"
 )
 
-// candidates is how many values of a day take part in a ranking.
-const candidates = 1000
+// candidates is how many values of a day take part in a ranking, at least. A value that is not among them on any day is
+// not found; one that is found is counted for all days.
+const candidates = 200
 
-// ranking sums up the days by text: each day has its own ids.
-func (v *view) ranking(kind osm.KeyKind, q *ReportQuery) ([]Top, error) {
-	sums := map[string]*Counts{}
-	for _, s := range q.spans(v.days) {
-		if err := v.rankDay(s, kind, q, sums); err != nil {
-			return nil, err
-		}
-	}
-	all := make([]Top, 0, len(sums))
-	for value, c := range sums {
-		all = append(all, Top{value, *c})
-	}
-	slices.SortFunc(all, func(a, b Top) int {
-		return cmp.Or(cmp.Compare(q.Order.of(&b.Counts), q.Order.of(&a.Counts)), cmp.Compare(b.Messages, a.Messages),
-			cmp.Compare(a.Value, b.Value))
-	})
-	return all[:min(len(all), q.Limit)], nil
+// ranking is one of a report in the making. Each day has its own ids, so days are added up by text.
+type ranking struct {
+	kind  osm.KeyKind
+	query *ReportQuery
+	days  []dayRanking
+	found map[string]*Top
 }
 
-// rankDay adds the first values of a day to the sums: their ids first, by one sum, then the rest for these few.
-func (v *view) rankDay(s span, kind osm.KeyKind, q *ReportQuery, sums map[string]*Counts) error {
-	where := fmt.Sprintf("kind = %d AND hour BETWEEN %d AND %d AND class IN (%s)", kind, s.first, s.last, q.classList())
-	var ids []int64
+// dayRanking is the part of a day.
+type dayRanking struct {
+	span
+	ids   map[string][]int64 // of the values that matter; a text may have several
+	whole bool               // there are no values but these
+}
+
+// rankings adds the rankings to a report: first which values take part, then their sums.
+func (v *view) rankings(q *ReportQuery, to *Report) error {
+	all := make([]*ranking, len(rankings))
+	for i, kind := range rankings {
+		all[i] = &ranking{kind: kind, query: q, found: map[string]*Top{}}
+		for _, s := range q.spans(v.days) {
+			if err := v.candidates(all[i], s); err != nil {
+				return err
+			}
+		}
+		all[i].cut(2 * q.Limit)
+	}
+	if err := v.complete(all); err != nil {
+		return err
+	}
+	for _, r := range all {
+		if err := v.sums(r); err != nil {
+			return err
+		}
+		r.cut(q.Limit)
+		to.Top[r.kind] = r.sorted()
+	}
+	return nil
+}
+
+func (r *ranking) compare(a, b Top) int {
+	field := r.query.Order.field
+	return cmp.Or(cmp.Compare(*field(&b.Counts), *field(&a.Counts)),
+		cmp.Compare(b.Messages, a.Messages), cmp.Compare(a.Value, b.Value))
+}
+
+func (r *ranking) sorted() []Top {
+	all := make([]Top, 0, len(r.found))
+	for _, top := range r.found {
+		all = append(all, *top)
+	}
+	slices.SortFunc(all, r.compare)
+	return all
+}
+
+// cut leaves the first n.
+func (r *ranking) cut(n int) {
+	if all := r.sorted(); len(all) > n {
+		for _, top := range all[n:] {
+			delete(r.found, top.Value)
+		}
+	}
+}
+
+func (r *ranking) top(value string) *Top {
+	top, ok := r.found[value]
+	if !ok {
+		top = &Top{Value: value}
+		r.found[value] = top
+	}
+	return top
+}
+
+// where is the condition on hourly_DAY and refusal_DAY.
+func (r *ranking) where(s span) string {
+	classes := make([]string, len(r.query.Classes))
+	for i, c := range r.query.Classes {
+		classes[i] = strconv.Itoa(int(c))
+	}
+	return fmt.Sprintf("kind = %d AND hour BETWEEN %d AND %d AND class IN (%s)", r.kind, s.first, s.last,
+		strings.Join(classes, ","))
+}
+
+// candidates adds the first values of a day, by the one sum that decides.
+func (v *view) candidates(r *ranking, s span) error {
+	limit := max(candidates, 2*r.query.Limit)
+	sums := map[int64]int64{}
 	err := v.each(func(rows *sql.Rows) error {
 		var id, n int64
 		err := rows.Scan(&id, &n)
-		ids = append(ids, id)
+		sums[id] = n
 		return err
-	}, s.day.sql(fmt.Sprintf(`SELECT value, sum(%s) AS n FROM hourly_DAY WHERE %s GROUP BY value ORDER BY n DESC
-		LIMIT %d`, orderColumns[q.Order], where, max(candidates, q.Limit))))
+	}, s.day.sql(fmt.Sprintf("SELECT value, sum(%s) AS n FROM hourly_DAY WHERE %s GROUP BY value ORDER BY n DESC LIMIT %d",
+		r.query.Order.column(), r.where(s), limit)))
 	if err != nil {
 		return err
 	}
 	names := texts{}
-	names.want(ids...)
+	for id := range sums {
+		names.want(id)
+	}
 	if err := names.load(v, s.day); err != nil {
 		return err
 	}
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return err
+	d := dayRanking{span: s, ids: map[string][]int64{}, whole: len(sums) < limit}
+	for id, n := range sums {
+		d.ids[names[id]] = append(d.ids[names[id]], id)
+		*r.query.Order.field(&r.top(names[id]).Counts) += n
 	}
-	sum := func(id int64) *Counts {
-		c, ok := sums[names[id]]
-		if !ok {
-			c = &Counts{}
-			sums[names[id]] = c
-		}
-		return c
-	}
-	where += " AND value IN (SELECT value FROM json_each(?))"
-	err = v.each(func(rows *sql.Rows) error {
-		var id int64
-		var c Counts
-		err := rows.Scan(append([]any{&id}, c.fields()...)...)
-		sum(id).add(&c)
-		return err
-	}, s.day.sql("SELECT value, "+sumColumns+" FROM hourly_DAY WHERE "+where+" GROUP BY value"), string(list))
-	if err != nil {
-		return err
-	}
-	return v.each(func(rows *sql.Rows) error {
-		var id, refusal, count int64
-		err := rows.Scan(&id, &refusal, &count)
-		sum(id).Refusals[min(refusal, int64(osm.Other))] += count
-		return err
-	}, s.day.sql("SELECT value, refusal, sum(count) FROM refusal_DAY WHERE "+where+" GROUP BY value, refusal"), string(list))
+	r.days = append(r.days, d)
+	return nil
 }
 
-// classList is the inside of an SQL list.
-func (q *ReportQuery) classList() string {
-	numbers := make([]string, len(q.Classes))
-	for i, c := range q.Classes {
-		numbers[i] = strconv.Itoa(int(c))
+// complete finds the ids of values on the days on which they are not among the first; once through the texts of a day.
+func (v *view) complete(all []*ranking) error {
+	for i, s := range all[0].query.spans(v.days) {
+		missing := map[string][]*dayRanking{}
+		for _, r := range all {
+			d := &r.days[i]
+			for value := range r.found {
+				if len(d.ids[value]) == 0 && !d.whole {
+					missing[value] = append(missing[value], d)
+				}
+			}
+		}
+		if len(missing) == 0 {
+			continue
+		}
+		list, err := json.Marshal(slices.Collect(maps.Keys(missing)))
+		if err != nil {
+			return err
+		}
+		err = v.each(func(rows *sql.Rows) error {
+			var id int64
+			var text string
+			err := rows.Scan(&id, &text)
+			for _, d := range missing[text] {
+				d.ids[text] = append(d.ids[text], id)
+			}
+			return err
+		}, s.day.sql("SELECT id, text FROM string_DAY WHERE text IN (SELECT value FROM json_each(?))"), string(list))
+		if err != nil {
+			return err
+		}
 	}
-	return strings.Join(numbers, ",")
+	return nil
+}
+
+// sums replaces what candidates counted by all sums of those that are left.
+func (v *view) sums(r *ranking) error {
+	for _, top := range r.found {
+		top.Counts = Counts{}
+	}
+	for _, d := range r.days {
+		values := map[int64]*Top{}
+		for value, top := range r.found {
+			for _, id := range d.ids[value] {
+				values[id] = top
+			}
+		}
+		list, err := json.Marshal(slices.Collect(maps.Keys(values)))
+		if err != nil {
+			return err
+		}
+		where := r.where(d.span) + " AND value IN (SELECT value FROM json_each(?))"
+		err = v.each(func(rows *sql.Rows) error {
+			var id int64
+			var c Counts
+			err := rows.Scan(append([]any{&id}, c.fields()...)...)
+			values[id].add(&c)
+			return err
+		}, d.day.sql("SELECT value, "+sumColumns+" FROM hourly_DAY WHERE "+where+" GROUP BY value"), string(list))
+		if err != nil {
+			return err
+		}
+		err = v.each(func(rows *sql.Rows) error {
+			var id, refusal, count int64
+			err := rows.Scan(&id, &refusal, &count)
+			values[id].Refusals[min(refusal, int64(osm.Other))] += count
+			return err
+		}, d.day.sql("SELECT value, refusal, sum(count) FROM refusal_DAY WHERE "+where+" GROUP BY value, refusal"), string(list))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

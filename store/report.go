@@ -51,10 +51,11 @@ const (
 	ByFailed
 )
 
-var orderColumns = [...]string{"messages", "recipients", "failed"}
+// column is its name in hourly_*.
+func (o Order) column() string { return [...]string{"messages", "recipients", "failed"}[o] }
 
-// of is what c counts for in the order.
-func (o Order) of(c *Counts) int64 { return [...]int64{c.Messages, c.Recipients, c.Failed}[o] }
+// field is where c keeps it.
+func (o Order) field(c *Counts) *int64 { return [...]*int64{&c.Messages, &c.Recipients, &c.Failed}[o] }
 
 // ReportQuery says what to sum up.
 type ReportQuery struct {
@@ -80,8 +81,8 @@ type Hour struct {
 	Counts
 }
 
-// Report sums up the hours of a time span. Rankings are exact within a day; over several days a value is added up for
-// the days on which it is among the first thousand.
+// Report sums up the hours of a time span. In a ranking over several days a value can be missing that is not among the
+// first 200 on any of them; the sums of those that are there are exact.
 func (r *Reader) Report(ctx context.Context, q ReportQuery) (*Report, error) {
 	if q.Limit <= 0 {
 		q.Limit = 20
@@ -104,14 +105,7 @@ func (r *Reader) Report(ctx context.Context, q ReportQuery) (*Report, error) {
 				return err
 			}
 		}
-		for _, kind := range rankings {
-			top, err := v.ranking(kind, &q)
-			if err != nil {
-				return err
-			}
-			report.Top[kind] = top
-		}
-		return nil
+		return v.rankings(&q, report)
 	})
 	if err != nil {
 		return nil, err

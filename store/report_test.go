@@ -1,6 +1,7 @@
 package store
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -117,6 +118,9 @@ func compare(t *rapid.T, got, want *Report) {
 // Whatever comes in whatever order, with flushes, failed flushes and restarts anywhere: the store knows what the model
 // knows.
 func TestStoreAgainstModel(t *testing.T) {
+	if err := flag.Set("rapid.checks", "25"); err != nil { // each opens a few databases
+		t.Fatal(err)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		cfg := testConfig(t)
 		s := openTest(t, cfg, noon)

@@ -33,7 +33,7 @@ func (s *Store) retain() error {
 	if len(s.days) == 0 {
 		return nil
 	}
-	oldest, today := s.days[0], dayOf(s.now)
+	oldest, today := s.days[0], s.today()
 	tooOld := oldest < today-s.keep
 	tooLarge := (pages-free)*size > s.maxSize && oldest < today
 	if !tooOld && !tooLarge {

@@ -37,7 +37,7 @@ func (w *dayWriter) writeMessage(m *pendingMessage, line, last int64) error {
 	if m.ID != "" {
 		key, stray = keyOf(m.ID, w.day)
 	} else {
-		key = strayKey(strconv.FormatInt(m.place.seq, 10))
+		key = unnamedKey(m.place.seq)
 	}
 	var flags int64
 	if !m.arrived {

@@ -93,13 +93,26 @@ func (s *Store) reopen(m *pendingMessage) error {
 		p.completed = p.day.day.time(*completed)
 	}
 	p.stored = false
+	if err != nil {
+		return err
+	}
+	_, err = s.conn.ExecContext(context.Background(), p.day.day.sql("DELETE FROM verdict_DAY WHERE seq = ?"), p.seq)
 	return err
+}
+
+// today is the day of the last flush; a clock that jumps back must not make all of history the future.
+func (s *Store) today() day {
+	today := dayOf(s.now)
+	if n := len(s.days); n > 0 {
+		today = max(today, s.days[n-1]-1) // tomorrow may have tables already
+	}
+	return today
 }
 
 // dayFor is the day in whose tables something is kept, and whether it is kept at all. What claims to be of the
 // future goes with today: its own time is kept, but it must not outlive everything else.
 func (s *Store) dayFor(t time.Time) (day, bool) {
-	d, today := dayOf(t), dayOf(s.now)
+	d, today := dayOf(t), s.today()
 	if d > today+1 {
 		d = today
 	}

@@ -23,6 +23,7 @@ const (
 // themselves, so what is known is known in memory only, by hash: the seed is random and secret, so that 64 bits do not
 // collide by chance (10^-7 for a million texts) nor by intent.
 type dictionary struct {
+	limit   int // of ids: maxTexts
 	seed    maphash.Seed
 	ids     map[uint64]uint32
 	last    uint32
@@ -33,7 +34,7 @@ type dictionary struct {
 
 // learn reads the texts of a day that was begun before.
 func (t *dictionary) learn(ctx context.Context, conn *sql.Conn, d day) error {
-	rows, err := conn.QueryContext(ctx, d.sql("SELECT id, text FROM string_DAY ORDER BY id DESC LIMIT ?"), maxTexts/2)
+	rows, err := conn.QueryContext(ctx, d.sql("SELECT id, text FROM string_DAY ORDER BY id DESC LIMIT ?"), t.limit/2)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (t *dictionary) id(s string) int64 {
 }
 
 func (t *dictionary) add(hash uint64, s string) int64 {
-	if len(t.ids) >= maxTexts {
+	if len(t.ids) >= t.limit {
 		t.ids = map[uint64]uint32{}
 	}
 	t.last++

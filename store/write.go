@@ -48,7 +48,7 @@ func openDay(ctx context.Context, conn *sql.Conn, d day, exists, newest bool, al
 		}
 	}
 	w := &dayWriter{day: d, hours: newHourly(), samples: map[EventKind]int{},
-		texts: dictionary{seed: maphash.MakeSeed(), ids: map[uint64]uint32{}}}
+		texts: dictionary{limit: maxTexts, seed: maphash.MakeSeed(), ids: map[uint64]uint32{}}}
 	err := w.prepare(ctx, conn)
 	if err == nil && exists {
 		err = w.load(ctx, conn)
