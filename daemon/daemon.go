@@ -24,10 +24,11 @@ const DetectState = "detect/"
 type Options struct {
 	Logger *slog.Logger
 	Watch  Watch
-	Zone   *time.Location      // of log times without a zone; nil is local
-	Start  tail.Start          // where a log without a saved position begins; the zero value is its beginning
-	Ready  func()              // called once, when everything is open and the log is being read
-	Panel  func() *panel.Panel // nil: what Detect finds on this server
+	Zone   *time.Location                 // of log times without a zone; nil is local
+	Start  tail.Start                     // where a log without a saved position begins; the zero value is its beginning
+	Load   func() (*config.Loaded, error) // reads the configuration again at a reload; nil: there is none
+	Ready  func()                         // called once, when everything is open and the log is being read
+	Panel  func() *panel.Panel            // nil: what Detect finds on this server
 }
 
 // Daemon follows the logs, takes every line through the engine and saves what came of it together with how far it has

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"osm/config"
+	"osm/policy"
 )
 
 // commands is the table of all subcommands: its group in the help and what it is. Adding one is one line.
@@ -19,7 +20,15 @@ func (p *program) commands() []entry {
 		{look, p.why()},
 		{look, p.replay()},
 		{look, p.parse()},
+		{act, p.order(policy.Block, "block", "Refuse all mail of a sender, network, script ...")},
+		{act, p.order(policy.Allow, "allow", "Let all mail of a sender, network, script ... through, and clear its score")},
+		{act, p.order(policy.Unlist, "unblock", "Take a sender, network, script ... off the lists")},
+		{act, p.order(policy.Forgive, "forgive", "Clear a sender's score: what it did was wanted")},
+		{act, p.lists()},
+		{act, p.audit()},
+		{act, p.undo()},
 		{run, p.serve()},
+		{run, p.reload()},
 		{run, p.demo()},
 		{setUp, p.configuration()},
 		{setUp, p.doctor()},
@@ -37,6 +46,7 @@ type entry struct {
 // Groups of the help.
 const (
 	look  = "Look at the mail:"
+	act   = "Act:"
 	run   = "Run:"
 	setUp = "Set up and check:"
 )
@@ -53,7 +63,7 @@ func (p *program) root() *cobra.Command {
 	root.SetIn(p.in)
 	root.SetOut(p.out)
 	root.SetErr(p.err)
-	for _, group := range []string{look, run, setUp} {
+	for _, group := range []string{look, act, run, setUp} {
 		root.AddGroup(&cobra.Group{ID: group, Title: group})
 	}
 	root.SetHelpCommandGroupID(setUp)
