@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	"osm"
 )
@@ -23,7 +24,7 @@ func (l *log) find() bool {
 		return l.begin(files)
 	}
 	if at := locate(files, l.pos, l.maxLine()); at >= 0 {
-		return l.open(files, at, &l.pos)
+		return l.resume(files, at)
 	}
 	if l.missed++; l.pos.Hashed > 0 && l.missed < maxMisses {
 		return false
@@ -42,6 +43,36 @@ func (l *log) find() bool {
 	}
 	l.passed = l.saw > 0
 	return true
+}
+
+// resume goes on in the file that the position was found in.
+func (l *log) resume(files []member, at int) bool {
+	pos, gap := l.pos, (*Gap)(nil)
+	if m := files[at]; m.live && !endsLine(m.name, pos.Offset) {
+		// Nobody can tell which of its lines were read, but those at its beginning were.
+		if err := endOf(m, l.maxLine(), &pos); err != nil {
+			l.missing(err)
+			return false
+		}
+		gap = &Gap{Reason: fmt.Sprintf("%s was cut short or edited before byte %d: reading goes on at its end", m.name, l.pos.Offset)}
+	}
+	if !l.open(files, at, &pos) {
+		return false
+	}
+	l.lose(gap)
+	return true
+}
+
+// endsLine tells whether a line ends before an offset of a file; it need not where a person has edited it.
+func endsLine(name string, offset int64) bool {
+	file, err := os.Open(name)
+	if err != nil {
+		return true // opening it properly tells why
+	}
+	defer file.Close()
+	last := make([]byte, 1)
+	_, err = file.ReadAt(last, offset-1)
+	return err != nil && err != io.EOF || err == nil && last[0] == '\n'
 }
 
 // begin takes the place where a log without a position starts.
@@ -104,21 +135,29 @@ func (s *source) lastLineEnd() (int64, error) {
 }
 
 // locate finds the file that pos was taken in: by device and inode, else by its content, the newest first, since of
-// several copies that is the longest. It returns -1 when it is not there.
+// several copies that is the longest; the log itself when it begins like that file but is shorter now comes last. It
+// returns -1 when it is not there.
 func locate(files []member, pos osm.Position, maxLine int) int {
 	if pos.Hashed == 0 {
 		return -1
 	}
-	found := -1
+	found, short := -1, -1
 	for i := len(files) - 1; i >= 0; i-- {
 		m := files[i]
 		sameFile := m.id == fileID{pos.Device, pos.Inode}
-		if found >= 0 && !sameFile || m.live && m.size < pos.Offset || !holds(m, pos, maxLine) {
+		if found >= 0 && !sameFile || !holds(m, pos, maxLine) {
+			continue
+		}
+		if m.live && m.size < pos.Offset {
+			short = i
 			continue
 		}
 		if found = i; sameFile {
 			break
 		}
+	}
+	if found < 0 {
+		return short
 	}
 	return found
 }

@@ -104,7 +104,7 @@ func (w *eximLike) write() {
 	w.late = map[int64]bool{}
 	var f *os.File
 	var open os.FileInfo
-	for n := int64(1); !w.stop.Load(); n++ {
+	for n := int64(1); !w.stop.Load() || w.late[n-1]; n++ { // the last line must not be one that may be lost
 		if now, err := os.Stat(w.log); f == nil || err != nil || !os.SameFile(open, now) {
 			f.Close() // of nil this is an error and nothing else
 			if f, w.err = os.OpenFile(w.log, os.O_APPEND|os.O_WRONLY|w.flags, 0o640); os.IsNotExist(w.err) {

@@ -2,7 +2,6 @@ package tail
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,13 +96,15 @@ type member struct {
 	id       fileID
 	size     int64
 	modified int64 // unix nanoseconds
+	touched  int64 // the inode's: renamed, too
 	live     bool
 	rank     rank
 }
 
 func newMember(name string, info os.FileInfo) member {
 	st := info.Sys().(*syscall.Stat_t)
-	return member{name: name, id: fileID{uint64(st.Dev), st.Ino}, size: info.Size(), modified: info.ModTime().UnixNano()}
+	return member{name: name, id: fileID{uint64(st.Dev), st.Ino}, size: info.Size(),
+		modified: info.ModTime().UnixNano(), touched: st.Ctim.Nano()}
 }
 
 // family lists the files of a log, oldest first; the log itself, where it exists, is the last. A rotation may go on
@@ -120,7 +121,7 @@ func family(log string, oldDirs []string) ([]member, error) {
 		}
 		before = now
 	}
-	return nil, fmt.Errorf("the files of %s change faster than they can be listed", log)
+	return nil, errChanged
 }
 
 func sameFiles(a, b []member) bool {

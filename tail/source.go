@@ -118,7 +118,7 @@ func (s *source) refresh() (changed bool, err error) {
 	}
 	now := newMember(s.name, info)
 	changed = now.size != s.size || now.modified != s.modified
-	s.size, s.modified = now.size, now.modified
+	s.size, s.modified, s.touched = now.size, now.modified, now.touched
 	return changed, nil
 }
 

@@ -175,3 +175,40 @@ func TestTheFileIsDeletedWhileItIsRead(t *testing.T) {
 		}
 	})
 }
+
+// An editor, or a person, has taken lines out of the log.
+func TestEditedLog(t *testing.T) {
+	var head string // more than the fingerprint covers
+	var lines []string
+	for i := range 20 {
+		lines = append(lines, fmt.Sprintf("line %d %s", i, strings.Repeat("x", 100)))
+		head += lines[i] + "\n"
+	}
+	for _, edited := range []string{head + "two\n", head + "two and much more than there was\n"} {
+		for _, down := range []bool{false, true} {
+			for _, inPlace := range []bool{false, true} {
+				bubble(t, func(d *folder) {
+					want := append(lines, "one", "two")
+					d.append("mainlog", head+"one\ntwo\n")
+					d.want(want...)
+					if down {
+						d.stop()
+					}
+					if !inPlace {
+						d.remove("mainlog")
+					}
+					d.check(os.WriteFile(d.log, []byte(edited), 0o640))
+					d.drain()
+					d.append("mainlog", "three\n")
+					d.drain()
+					d.wantState(Following, "")
+					if inPlace && !down && len(edited) > len(head)+8 {
+						return // looks like a log that has grown
+					}
+					d.read(append(want, "three")...)
+					d.wantGaps(1)
+				})
+			}
+		}
+	}
+}
