@@ -78,8 +78,8 @@ func sweep(log *slog.Logger) error {
 	return nil
 }
 
-// abandoned tells whether a folder is a lab's whose program has died. Anyone can make a folder in /tmp: only a real one of
-// our own with a lock that nobody holds counts.
+// abandoned tells whether a folder is a lab's whose program has died. Anyone can make a folder in /tmp: only a real
+// one of our own with a lock that nobody holds counts.
 func abandoned(folder string) bool {
 	info, err := os.Lstat(folder)
 	if err != nil || !info.IsDir() || info.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) {

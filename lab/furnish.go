@@ -64,7 +64,8 @@ func (e *Exim) makeFolders() error {
 	return nil
 }
 
-// writeFiles writes Exim's files and some of the C library's. Exim reads a configuration only when root alone can have written it.
+// writeFiles writes Exim's files and some of the C library's. Exim reads a configuration only when root alone can have
+// written it.
 func (e *Exim) writeFiles() error {
 	logins, mailboxes := map[string]string{}, map[string]string{}
 	for _, a := range e.options.Accounts {
@@ -100,7 +101,8 @@ func (e *Exim) writeFiles() error {
 			mode, gid = 0o640, e.gid
 		}
 		path := e.path(f.name)
-		if err := errors.Join(os.WriteFile(path, f.text, mode), os.Chown(path, 0, gid), os.Chmod(path, mode)); err != nil {
+		err := errors.Join(os.WriteFile(path, f.text, mode), os.Chown(path, 0, gid), os.Chmod(path, mode))
+		if err != nil {
 			return err
 		}
 	}

@@ -56,8 +56,8 @@ func install(apt string, out io.Writer) error {
 		return fmt.Errorf("apt-get update: %w", err)
 	}
 	if err := run(args...); err != nil {
-		return fmt.Errorf("apt-get install %s: %w (when another mail server is installed, apt would have to remove it: osm "+
-			"does not do that)", Package, err)
+		return fmt.Errorf("apt-get install %s: %w (when another mail server is installed, apt would have to remove it: "+
+			"osm does not do that)", Package, err)
 	}
 	return nil
 }
@@ -78,7 +78,8 @@ func forbidServices() (restore func() error, err error) {
 		return nil, fmt.Errorf("keep the mail server from starting: %w", err)
 	}
 	restore = func() error { return os.Remove(policyFile) }
-	_, err = fmt.Fprintf(f, "#!/bin/sh\n# Made by osm while it installs %s, and removed after that.\nexit %d\n", Package, forbidden)
+	_, err = fmt.Fprintf(f, "#!/bin/sh\n# Made by osm while it installs %s, and removed after that.\nexit %d\n", Package,
+		forbidden)
 	if err := errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("keep the mail server from starting: %w", err), restore())
 	}

@@ -57,8 +57,10 @@ func SpamSceneOf(m *osm.Message) Scene {
 // abroad is where thieves come from: RFC 2544's addresses for benchmarks.
 var abroad = netip.MustParsePrefix("198.18.0.0/15")
 
-// outsider is another mail server.
-var outsider = netip.AddrFrom4([4]byte{192, 0, 2, 25})
+// outside is another mail server.
+func outside() Caller {
+	return Caller{From: netip.AddrFrom4([4]byte{192, 0, 2, 25}), Helo: "mail.elsewhere.example"}
+}
 
 // personal is mail from a person to people they know, now and then to somebody new or to a wrong address.
 func (t *Town) personal() *Letter {
@@ -80,8 +82,8 @@ func (t *Town) personal() *Letter {
 	case n < 35:
 		to = append(to, pick(t, p.friends))
 	}
-	subject := pick(t, []string{"Lunch on Thursday?", "Re: the contract", "Minutes of the meeting", "Fwd: photos", "Re: Re: offer",
-		"Holiday dates", "Café at four?", "Your question", "Invoice 2026-118", "Draft, second version"})
+	subject := pick(t, []string{"Lunch on Thursday?", "Re: the contract", "Minutes of the meeting", "Fwd: photos",
+		"Re: Re: offer", "Holiday dates", "Café at four?", "Your question", "Invoice 2026-118", "Draft, second version"})
 	return &Letter{Scene: Person, Caller: p.caller(), Sender: p.account.Address, Recipients: to,
 		Text: compose(p.account.Address, to, subject, "See you soon.")}
 }
@@ -103,9 +105,10 @@ func (t *Town) order() *Letter {
 func (t *Town) newsletter() *Letter {
 	start := t.dice.IntN(len(t.list) - 12)
 	to := t.list[start : start+6+t.dice.IntN(6)]
-	return &Letter{Scene: Newsletter, Caller: Caller{From: netip.AddrFrom4([4]byte{203, 0, 113, 200}), Helo: "mailer." + gardenDomain,
-		Login: newsLogin, Password: "secret-news"}, Sender: newsLogin, Recipients: to,
-		Text: compose(newsLogin, []string{"readers@" + gardenDomain}, "Garden news: bulbs for spring", "This week in the garden.")}
+	mailer := Caller{From: netip.AddrFrom4([4]byte{203, 0, 113, 200}), Helo: "mailer." + gardenDomain, Login: newsLogin,
+		Password: "secret-news"}
+	text := compose(newsLogin, []string{"readers@" + gardenDomain}, "Garden news: bulbs for spring", "This week.")
+	return &Letter{Scene: Newsletter, Caller: mailer, Sender: newsLogin, Recipients: to, Text: text}
 }
 
 // contactForm tells the site's owner what a visitor wrote.
@@ -120,14 +123,14 @@ func (t *Town) contactForm() *Letter {
 func (t *Town) incoming() *Letter {
 	p := &t.people[t.dice.IntN(len(t.people))]
 	from, to := pick(t, p.friends), []string{p.account.Address}
-	return &Letter{Scene: Incoming, Caller: Caller{From: outsider, Helo: "mail.elsewhere.example"}, Sender: from, Recipients: to,
+	return &Letter{Scene: Incoming, Caller: outside(), Sender: from, Recipients: to,
 		Text: compose(from, to, "Re: "+pick(t, []string{"your question", "tomorrow", "the numbers"}), "Thanks!")}
 }
 
 // forwarded is mail from outside for an address whose owner has it sent on: spam among it is not the forwarder's.
 func (t *Town) forwarded() *Letter {
 	from, to := t.stranger(), []string{pick(t, []string{"info@" + clubDomain, "sales@" + shopDomain})}
-	return &Letter{Scene: Forwarded, Caller: Caller{From: outsider, Helo: "mail.elsewhere.example"}, Sender: from, Recipients: to,
+	return &Letter{Scene: Forwarded, Caller: outside(), Sender: from, Recipients: to,
 		Text: compose(from, to, "Question about membership", "How do I join?")}
 }
 
@@ -149,7 +152,8 @@ func (t *Town) monitor() *Letter {
 func (t *Town) stolenLogin() *Letter {
 	from := netip.AddrFrom4([4]byte{198, byte(18 + t.dice.IntN(2)), byte(t.dice.IntN(256)), byte(1 + t.dice.IntN(254))})
 	l := t.spam(Stolen, StolenLogin, 1+t.dice.IntN(4))
-	l.Caller = Caller{From: from, Helo: fmt.Sprintf("WIN-%08X", t.dice.Uint32()), Login: StolenLogin, Password: "secret-dave"}
+	l.Caller = Caller{From: from, Helo: fmt.Sprintf("WIN-%08X", t.dice.Uint32()), Login: StolenLogin,
+		Password: "secret-dave"}
 	return l
 }
 
@@ -169,7 +173,8 @@ func (t *Town) spam(scene Scene, sender string, recipients int) *Letter {
 		}
 		to = append(to, address)
 	}
-	subject := pick(t, []string{"Your parcel %d is waiting", "Invoice %d overdue", "You have won %d EUR", "Account %d suspended"})
+	subject := pick(t, []string{"Your parcel %d is waiting", "Invoice %d overdue", "You have won %d EUR",
+		"Account %d suspended"})
 	subject = fmt.Sprintf(subject, 1000+t.dice.IntN(9000))
 	return &Letter{Scene: scene, Sender: sender, Recipients: to,
 		Text: compose(sender, to, subject, "Click now: "+SpamMark+word(t))}

@@ -35,10 +35,10 @@ func (p *program) demo() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch osm at work: a private Exim with real mail, then spam",
-		Long: "Starts a real Exim of its own on loopback, in a temporary folder: the system's Exim, its users and its files are not\n" +
-			"touched. People, a shop, a newsletter and scripts send mail through it; after a while a stolen password and a hacked\n" +
-			"script begin to send spam. What osm sees is shown line by line, until Ctrl-C or for the time given, and summed up at the\n" +
-			"end. Nothing is left behind. Needs root; installs Debian's " + lab.Package + " where there is no Exim.",
+		Long: "Starts a real Exim of its own on loopback, in a temporary folder: the system's Exim, its users and its\n" +
+			"files are not touched. People, a shop, a newsletter and scripts send mail through it; after a while a stolen\n" +
+			"password and a hacked script begin to send spam. What osm sees is shown line by line, until Ctrl-C or for the\n" +
+			"time given, and summed up at the end. Nothing is left behind. Needs root; installs Debian's " + lab.Package + " where there is no Exim.",
 		Example: "  osm demo --for 30s\n  osm demo --keep",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -50,7 +50,7 @@ func (p *program) demo() *cobra.Command {
 		},
 	}
 	c.Flags().DurationVar(&d.span, "for", 0, "end by itself after this time (default: Ctrl-C ends it)")
-	c.Flags().BoolVar(&d.keep, "keep", false, "leave the folder with log, spool and history, to look at with the other commands")
+	c.Flags().BoolVar(&d.keep, "keep", false, "leave the folder with log, spool and history, for the other commands")
 	c.Flags().Uint64Var(&d.seed, "seed", 1, "draws the people and what they send")
 	return c
 }
@@ -109,14 +109,15 @@ func (d *demo) configuration(server *lab.Exim) (config.Config, error) {
 	at := func(name string) string { return filepath.Join(server.Folder(), name) }
 	cfg.Exim.Log, cfg.Exim.Binary = server.LogPath(), server.Binary()
 	cfg.Store.Path = at("osm.db")
-	cfg.Control.Socket = at("control.sock")
+	cfg.Control.Socket, cfg.Policy.Socket = at("control.sock"), at("policy.sock")
 	cfg.Enrich.Country = at("countries.mmdb")
 	if err := lab.WriteCountries(cfg.Enrich.Country); err != nil {
 		return cfg, err
 	}
 	return cfg, d.toFile(at("osm.toml"), func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "[exim]\nlog = %q\nbinary = %q\n[store]\npath = %q\n[control]\nsocket = %q\n[enrich]\ncountry = %q\n",
-			cfg.Exim.Log, cfg.Exim.Binary, cfg.Store.Path, cfg.Control.Socket, cfg.Enrich.Country)
+		_, err := fmt.Fprintf(w, "[exim]\nlog = %q\nbinary = %q\n[store]\npath = %q\n[control]\nsocket = %q\n"+
+			"[policy]\nsocket = %q\n[enrich]\ncountry = %q\n", cfg.Exim.Log, cfg.Exim.Binary, cfg.Store.Path,
+			cfg.Control.Socket, cfg.Policy.Socket, cfg.Enrich.Country)
 		return err
 	})
 }
@@ -210,7 +211,7 @@ func (d *demo) close(ctx context.Context, cfg config.Config, show *picture, sinc
 	}
 	if d.keep {
 		folder := filepath.Dir(cfg.Store.Path)
-		fmt.Fprintf(d.out, "\nKept: %s\nLook at it with: osm search -c %s\n", folder, osm.Printable(filepath.Join(folder, "osm.toml")))
+		fmt.Fprintf(d.out, "\nKept: %s\nLook at it with: osm search -c %s/osm.toml\n", folder, folder)
 	}
 	return nil
 }

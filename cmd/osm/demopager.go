@@ -30,7 +30,8 @@ func newPager(show func(*action.Alert)) (*pager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for alerts: %w", err)
 	}
-	p := &pager{hook: action.Webhook{URL: "http://" + listener.Addr().String() + "/alert", Secret: osm.Secret(rand.Text())}, show: show}
+	hook := action.Webhook{URL: "http://" + listener.Addr().String() + "/alert", Secret: osm.Secret(rand.Text())}
+	p := &pager{hook: hook, show: show}
 	p.server = &http.Server{Handler: p, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
 	go p.server.Serve(listener) // ends with Close
 	return p, nil

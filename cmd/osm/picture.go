@@ -27,6 +27,7 @@ type picture struct {
 	rows     map[string]*row // by message id
 	bounces  map[string]int  // shown, by recipient
 	wanted   tally
+	victim   tally // mail of the stolen login's owner since the theft: it is stopped with the login
 	spam     map[lab.Scene]*tally
 
 	delivered, deferred, failed, refused int // recipients, and letters that Exim refused
@@ -72,14 +73,7 @@ func (p *picture) arrival(m *osm.Message) {
 	r := &row{message: *m, seen: p.now()}
 	r.message.Recipients = slices.Clone(m.Recipients)
 	p.rows[m.ID] = r
-	count := &p.wanted
-	if scene := lab.SpamSceneOf(m); scene.Spam() {
-		if p.spam[scene] == nil {
-			p.spam[scene] = &tally{}
-			p.announce(scene)
-		}
-		count = p.spam[scene]
-	}
+	count := p.tallyOf(m)
 	count.messages++
 	count.recipients += len(m.Recipients)
 	if m.Verdict.Action != osm.Accept {
@@ -87,6 +81,21 @@ func (p *picture) arrival(m *osm.Message) {
 	} else if count.stopped == 0 {
 		count.before, count.beforeTo = count.messages, count.recipients
 	}
+}
+
+// tallyOf finds where a message counts, by the truth about it, and announces what begins with it.
+func (p *picture) tallyOf(m *osm.Message) *tally {
+	scene := lab.SpamSceneOf(m)
+	switch {
+	case scene.Spam() && p.spam[scene] == nil:
+		p.spam[scene] = &tally{}
+		p.announce(scene)
+	case !scene.Spam() && m.Login == lab.StolenLogin && p.spam[lab.Stolen] != nil:
+		return &p.victim
+	case !scene.Spam():
+		return &p.wanted
+	}
+	return p.spam[scene]
 }
 
 // delivery takes what became of one recipient.
@@ -128,8 +137,8 @@ func (p *picture) sent(l *lab.Letter, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refused++
-	p.print(colour(red).Render(cut(osm.Printable(fmt.Sprintf("refused: %s to %s: %v", l.Sender, strings.Join(l.Recipients, ", "), err)),
-		p.layout.width)))
+	text := fmt.Sprintf("refused: %s to %s: %v", l.Sender, strings.Join(l.Recipients, ", "), err)
+	p.print(colour(red).Render(cut(osm.Printable(text), p.layout.width)))
 }
 
 // draw shows what has waited long enough, forgets what is over, and brings the totals up to date.
@@ -233,7 +242,7 @@ func (p *picture) sums() string {
 		spam += t.messages
 	}
 	text := fmt.Sprintf("%s messages, %s of them spam; recipients: %s delivered, %s deferred, %s failed",
-		number(p.wanted.messages+spam), number(spam), number(p.delivered), number(p.deferred), number(p.failed))
+		number(p.wanted.messages+p.victim.messages+spam), number(spam), number(p.delivered), number(p.deferred), number(p.failed))
 	if p.refused > 0 {
 		text += fmt.Sprintf("; %s refused at once", number(p.refused))
 	}
@@ -254,6 +263,9 @@ func (p *picture) end() {
 		if t := p.spam[scene]; t != nil {
 			p.print(t.text(string(scene)))
 		}
+	}
+	if p.victim.messages > 0 {
+		p.print(p.victim.text("its owner"))
 	}
 	p.print(p.wanted.text("wanted mail"))
 	p.print("")

@@ -120,8 +120,13 @@ func TestPictureTruth(t *testing.T) {
 	spam("1xVUX1-000002-0j", osm.Accept)
 	spam("1xVUX1-000003-0j", osm.Hold)
 	spam("1xVUX1-000004-0j", osm.Hold)
+	own := letterOf("1xVUX1-000005-0j", "a@b.c")
+	own.Login = lab.StolenLogin
+	own.Verdict = osm.Verdict{Action: osm.Hold}
+	p.arrival(own)
 	p.end()
-	for _, want := range []string{"has been stolen", "4 messages, 3 of them spam",
+	for _, want := range []string{"has been stolen", "5 messages, 3 of them spam",
+		"its owner      1 messages to 1 recipients, 1 stopped, the first after 0 messages to 0",
 		"stolen login   3 messages to 6 recipients, 2 stopped, the first after 1 messages to 2",
 		"wanted mail    1 messages to 1 recipients, none of them stopped"} {
 		if !strings.Contains(out.String(), want) {
