@@ -35,6 +35,9 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	}
 	if r.State == policy.NotSMTP {
 		m.Protocol = "local"
+		if name := e.User(r.UID); name != "" {
+			m.User = name // the number is the kernel's word; the name in a request is the caller's
+		}
 	} else {
 		m.User, m.Script = "", osm.Script{} // over SMTP these are Exim's own (EXIM.md section 2)
 	}

@@ -27,9 +27,10 @@ type engineOptions struct {
 func newEngine(cfg config.Config, o engineOptions) (*Engine, error) {
 	var owners enrich.Owners
 	var plan func(string) string
+	user := func(int) string { return "" }
 	if o.Panel != nil {
-		owners = enrich.Owners{Domain: o.Panel.Owner, Path: o.Panel.OwnerOfPath, Local: o.Panel.Local, Complete: o.Panel.Complete}
-		plan = o.Panel.Plan
+		owners = enrich.Owners{Domain: o.Panel.Owner, Path: o.Panel.OwnerOfPath, Local: o.Panel.Local, Complete: o.Panel.Complete, Person: o.Panel.Person}
+		plan, user = o.Panel.Plan, o.Panel.User
 	}
 	rules, err := policy.New(policy.Options{Rules: cfg.Rules, Plan: plan})
 	if err != nil {
@@ -42,6 +43,7 @@ func newEngine(cfg config.Config, o engineOptions) (*Engine, error) {
 		Detect: detect.New(cfg.Detect),
 		Policy: rules,
 		Sink:   o.Sink,
+		User:   user,
 		Shadow: cfg.Policy.Mode == policy.Shadow,
 	}, nil
 }

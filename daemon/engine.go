@@ -19,7 +19,8 @@ type Engine struct {
 	Detect *detect.Detector
 	Policy *policy.Policy
 	Sink   Sink
-	Shadow bool // what is decided at a question is not carried out
+	User   func(uid int) string // name of a unix user, "" when there is none
+	Shadow bool                 // what is decided at a question is not carried out
 
 	forgery exim.Forgery
 	asked   asked // what policy queries have decided before the log tells of it
