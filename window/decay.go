@@ -25,12 +25,20 @@ func Later(old, now Seconds) Seconds {
 	return now
 }
 
-// Fade is the part that is left after some seconds of a weight that halves every halfLife seconds.
+// Fade is the part that is left after some seconds of a weight that halves every halfLife seconds, right to 4 digits.
 func Fade(elapsed Seconds, halfLife float64) float32 {
 	if elapsed == 0 {
 		return 1
 	}
-	return float32(math.Exp2(-float64(elapsed) / halfLife))
+	x := float64(elapsed) / halfLife
+	if x > 100 {
+		return 0
+	}
+	whole := int(x)
+	f := float32(x - float64(whole))
+	// The series of 2^-f: math.Exp2 takes several times as long and this is on the path of every message.
+	part := 1 + f*(-0.693147+f*(0.240227+f*(-0.055504+f*(0.009618+f*-0.001194))))
+	return part * math.Float32frombits(uint32(127-whole)<<23)
 }
 
 // Decayed is a sum whose old parts lose half of their weight every half-life, which the caller gives each time: 8 bytes.

@@ -31,7 +31,7 @@ func Hash(seed uint64, s string) uint64 {
 }
 
 // Mix spreads the bits of a number over all 64.
-func Mix(x uint64) uint64 { return mum(x^prime0, prime1) }
+func Mix(x uint64) uint64 { return mum(mum(x^prime0, prime1)^prime2, prime0) }
 
 // Pair is the hash of two hashes, in order.
 func Pair(a, b uint64) uint64 { return mum(a^prime2, b^prime1) }

@@ -13,7 +13,7 @@ type Known struct {
 
 const (
 	pageCells = 512
-	probe     = 16 // cells looked at for one hash
+	probe     = 24 // cells looked at for one hash
 	ageUnit   = 6 * 3600
 	minCells  = 4 * pageCells
 	ageBits   = 16
@@ -57,13 +57,15 @@ func (k *Known) Has(hash uint64) bool {
 
 // Add makes the hash a member, or fresh again, and tells whether it was one before.
 func (k *Known) Add(hash uint64, now Seconds) bool {
-	if k.used*4 > len(k.cells)*3 && len(k.cells) < k.limit {
-		k.grow()
-	}
 	return k.put(tag(hash)|age(now), now)
 }
 
+// put finds a cell's place: its own, an empty one, or, when the set may not grow any more, that of the oldest of those it
+// could take. now only orders the others by age.
 func (k *Known) put(cell uint64, now Seconds) bool {
+	if k.used*4 > len(k.cells)*3 && len(k.cells) < k.limit {
+		k.grow()
+	}
 	at := int(cell >> 40 & 0xffffff)
 	at ^= int(cell >> 16 & 0xffffff)
 	mask, oldest, years := len(k.cells)-1, -1, uint64(0)
@@ -84,6 +86,10 @@ func (k *Known) put(cell uint64, now Seconds) bool {
 		if a := (age(now) - c) & (1<<ageBits - 1); oldest < 0 || a > years {
 			oldest, years = p, a
 		}
+	}
+	if len(k.cells) < k.limit { // crowded here, though not everywhere
+		k.grow()
+		return k.put(cell, now)
 	}
 	k.set(oldest, cell)
 	return false
@@ -128,9 +134,6 @@ func (k *Known) Load(cells []uint64) {
 	for _, c := range cells {
 		if c>>ageBits == 0 {
 			continue
-		}
-		if k.used*4 > len(k.cells)*3 && len(k.cells) < k.limit {
-			k.grow()
 		}
 		k.put(c, Seconds(c&(1<<ageBits-1))*ageUnit)
 	}

@@ -1,0 +1,89 @@
+package detect
+
+import (
+	"math"
+
+	"osm"
+	"osm/window"
+)
+
+// quickSpan is the half-life of the count behind pace, in seconds.
+const quickSpan = 600
+
+// saturate grows from 0 to 1, about as x at first.
+func saturate(x float32) float32 {
+	if x <= 0 {
+		return 0
+	}
+	return 1 - float32(math.Exp(-float64(x)))
+}
+
+// rigid is by how much the limit of bulk is raised for a script that, in many messages of the same envelope sender, has
+// never written to strangers: a contact form.
+func (d *Detector) rigid(l *look) float32 {
+	s := l.s
+	h := s.newRecipient.of(0.5, 2)
+	if l.m.Class != osm.Local || s.newRecipient.all < 15 || h > 0.1 || l.from == nil || !l.from.mature(l.now) {
+		return 0
+	}
+	return 5 * (0.1 - h) / 0.1
+}
+
+// weighBulk weighs much mail to strangers.
+func (d *Detector) weighBulk(l *look) {
+	s, e, w := l.s, l.slot, &l.weights
+	guised := min((w[newSubject]+w[foreignSender])/3, 1)
+	if e.run > 0 {
+		w[newRecipients] = saturate(e.run/6) * min(1, 3*e.fresh/e.recipients) * d.most[newRecipients]
+	}
+	if e.repeats > 0.5 {
+		p := float32(0.3)
+		if guised < 0.3 {
+			p = s.repeats.of(repeatMean(l.m), 8)
+		}
+		unit := max(float32(math.Log(float64(0.9/p))), 0)
+		w[sameSubject] = saturate(e.repeats*unit*0.2) * d.most[sameSubject] * min(1, e.fresh/(e.recipients*0.5+1))
+	}
+	strangers := min(1, e.fresh/(e.recipients+0.1)*1.5) // the known may get as much as they like
+	_, hour := window.HourOf(l.now)
+	usual := max(s.week.Usual(hour), s.week.Top(), 3)
+	w[rate] = logPart(s.inHr/(2*usual+4), 3) * d.most[rate] * strangers
+	w[volume] = logPart(e.fresh/(2*window.FromLevel(s.topDay)+4), 3) * d.most[volume]
+	w[flood] = l.flooding(e.fresh) * d.most[flood]
+	if s.week.Hours() < 6 {
+		w[pace] = logPart(s.quick.Value(l.now, quickSpan)/6, 3) * d.most[pace] * strangers
+	}
+	w[manyRecipients] = d.crowd(l) * d.most[manyRecipients]
+}
+
+// crowd is how unusual the number of recipients of this one message is, in part for a sender of whom nothing is known.
+func (d *Detector) crowd(l *look) float32 {
+	n, w := len(l.m.Recipients), &l.weights
+	if n < 6 || l.fresh <= 3 {
+		return 0
+	}
+	unusual := min(max(float32(math.Log(float64(0.2/l.s.larger(n))))/5, 0), 1)
+	known := max(l.confident, 0.55*d.young(l.s.first, l.now))
+	odd := 0.5 + 0.5*min(1, (w[newNetwork]+w[newAddress]+w[newHelo]+w[newAccount])/2.5)
+	return unusual * known * odd * l.fresh / float32(n)
+}
+
+// flooding is how far the number of new recipients is beyond what even a good list explains: from a hundred on when the
+// mail comes from elsewhere, from several hundred on when it comes from a person as it always does.
+func (l *look) flooding(fresh float32) float32 {
+	w, s := &l.weights, l.s
+	odd := min((w[newNetwork]+w[newAddress]+w[newHelo])/1.2, 1)
+	elsewhere := logPart(fresh/120, 3) * odd
+	if l.m.Class != osm.Login || s.newRecipient.all < 20 || s.newRecipient.of(0.25, 12) > 0.4 {
+		return elsewhere
+	}
+	return max(elsewhere, logPart(fresh/400, 2.5))
+}
+
+// logPart is 0 up to 1 and grows by one part of the whole with every doubling, up to 1.
+func logPart(over float32, doublings float64) float32 {
+	if over <= 1 {
+		return 0
+	}
+	return min(float32(math.Log2(float64(over))/doublings), 1)
+}

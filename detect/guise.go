@@ -1,0 +1,111 @@
+package detect
+
+import (
+	"strings"
+
+	"osm"
+	"osm/window"
+)
+
+// guise weighs the envelope sender and the subject.
+func (d *Detector) guise(l *look) {
+	s, m, w := l.s, l.m, &l.weights
+	if m.Sender != "" {
+		l.from, l.newFrom = find(s.froms[:], hashSender(m.Sender), l.now)
+		l.newFrom = l.newFrom && !d.known.Has(window.Pair(s.hash+3, l.from.hash))
+		if !l.from.mature(l.now) && !l.from.founding(s) && !d.ownDomain(l) {
+			w[foreignSender] = d.settled(l.now) * max(l.confident, 0.5) * surprise(s.newFrom.of(0.05, 10), d.most[foreignSender])
+		}
+	}
+	if l.words > 0 && (!l.reply || m.Class != osm.Login) {
+		l.subject, l.newSubject = find(s.subjects[:], l.template, l.now)
+		if !l.subject.mature(l.now) && !l.subject.founding(s) {
+			w[newSubject] = l.confident * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
+			if l.from != nil && !l.from.mature(l.now) && w[foreignSender] == 0 {
+				w[newSubject] *= 0.6 // a new mailing under a new name of the same house
+			}
+		}
+	}
+}
+
+// ownDomain tells whether the envelope sender's domain is one that the sender or his account has written as.
+func (d *Detector) ownDomain(l *look) bool {
+	if l.m.Class == osm.Login && strings.EqualFold(domainOf(l.m.Login), domainOf(l.m.Sender)) {
+		return true
+	}
+	if d.known.Has(window.Pair(l.s.hash+1, l.domain)) {
+		return true
+	}
+	return l.account != 0 && d.known.Has(window.Pair(l.account+1, l.domain))
+}
+
+// novelty weighs senders that were not there before.
+func (d *Detector) novelty(l *look) {
+	s, m, w := l.s, l.m, &l.weights
+	young := d.young(s.first, l.now) * 60 / (60 + s.sent)
+	switch m.Class {
+	case osm.Local, osm.System:
+		if s.key.Kind == osm.KeyScript {
+			if uploadPath(m.Script.Path) {
+				w[uploadFolder] = young * d.most[uploadFolder]
+			}
+			w[newScript] = young * d.continuity(l) * d.most[newScript]
+			w[newAccount] = min(young, d.young(d.firstSeen(l), l.now)) * d.most[newAccount]
+		}
+	case osm.Login:
+		w[newAccount] = min(young, max(d.young(d.firstSeen(l), l.now), 0.7*(d.elsewhere(l)-0.4))) * d.most[newAccount]
+	case osm.Localhost, osm.Relay:
+		w[newAccount] = young * d.most[newAccount]
+	}
+	if a := d.accounts.index[l.account]; a != nil && a.by != s.hash && m.Class == osm.Local {
+		w[neighbour] = min(a.stop.Value(l.now, 3*day), 1) * max(young, w[foreignSender]/3) * d.most[neighbour]
+	}
+}
+
+// young is how new something first seen then is, 1 to 0. What is first seen when this server has only just begun to be
+// watched may have been there for long.
+func (d *Detector) young(first, now window.Seconds) float32 {
+	watched := min(max(float32(window.Elapsed(d.began, first))-6*day, 0)/(4*day), 1)
+	return watched * window.Fade(window.Elapsed(first, now), 5*day)
+}
+
+// settled is how far this server has been watched for long enough to know what is usual, 0 to 1.
+func (d *Detector) settled(now window.Seconds) float32 {
+	return min(float32(window.Elapsed(d.began, now))/(5*day), 1)
+}
+
+// firstSeen is when the account or the envelope sender's domain was first seen.
+func (d *Detector) firstSeen(l *look) window.Seconds {
+	first := l.now
+	if a := d.accounts.index[l.account]; a != nil {
+		first = min(first, a.first)
+	}
+	if a := d.accounts.index[l.domain]; a != nil {
+		first = min(first, a.first)
+	}
+	return first
+}
+
+// continuity is how much of a new script is new to its account: little when it goes on with the account's senders and
+// subjects, as a site does that moved to another folder.
+func (d *Detector) continuity(l *look) float32 {
+	if l.account == 0 {
+		return 1
+	}
+	part := float32(1)
+	if d.known.Has(window.Pair(l.account+1, l.domain)) {
+		part -= 0.3
+	}
+	if l.words > 0 && d.known.Has(window.Pair(l.account+2, l.template)) {
+		part -= 0.6
+	}
+	return part
+}
+
+// grown is how far a login is old enough to have habits; the habits of scripts show at once.
+func (l *look) grown() float32 {
+	if l.m.Class != osm.Login {
+		return 1
+	}
+	return min(float32(window.Elapsed(l.s.first, l.now))/(7*day)+0.3, 1)
+}

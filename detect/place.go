@@ -1,0 +1,146 @@
+package detect
+
+import (
+	"math"
+	"strings"
+
+	"osm"
+	"osm/window"
+)
+
+// see hashes a message and finds its sender, or makes him.
+func (d *Detector) see(l *look, m *osm.Message, now window.Seconds) {
+	*l = look{m: m, id: m.ID, now: now}
+	l.domain = hashText(domainOf(m.Sender))
+	kind, value, ok := charge(m, m.Sender != "" && d.ours(l))
+	if !ok {
+		return
+	}
+	l.charged = true
+	hash := hashKey(m, kind, value)
+	if m.Account != "" {
+		l.account = window.Pair(hashText(m.Account), uint64(osm.KeyAccount))
+	}
+	s := d.senders.index[hash]
+	if s == nil {
+		if kind == osm.KeyClient {
+			value = m.Client.Unmap().String()
+		}
+		s = &sender{row: row{hash: hash, last: l.now}, key: osm.Key{Kind: kind, Value: strings.Clone(value)}, account: l.account,
+			first: l.now}
+		d.senders.add(s)
+	}
+	l.s = s
+	s.tick(l.now)
+	if m.HasSubject {
+		l.template, l.words, l.reply = template(m.Subject)
+	}
+	if l.account == 0 && kind == osm.KeyLogin {
+		l.account = hashText(domainOf(m.Login))
+	}
+	d.account(l.account, l.now)
+}
+
+// ours tells whether the envelope sender's domain is one that has long had mailboxes, logins or applications here. While the
+// server is new to us, every domain may be.
+func (d *Detector) ours(l *look) bool {
+	if l.m.Class != osm.Localhost && l.m.Class != osm.Relay {
+		return false
+	}
+	if d.settled(l.now) < 1 {
+		d.account(l.domain, l.now)
+	}
+	a := d.accounts.index[l.domain]
+	return a != nil && (a.first < d.began+5*day || window.Elapsed(a.first, l.now) > day)
+}
+
+// context weighs where a message comes from and under which name, against what its sender has used before.
+func (d *Detector) context(l *look) {
+	s, m := l.s, l.m
+	l.confident = s.sent / (s.sent + 3)
+	if m.Client.IsValid() && m.Class == osm.Login {
+		d.place(l)
+	}
+	d.guise(l)
+	d.novelty(l)
+	w := &l.weights
+	l.strange = l.odd || w[newAddress]+w[foreignSender] > 0.5 || w[newSubject] > 1
+}
+
+// surprise is how much something new says when it is new in the share p of the sender's messages: a log likelihood ratio
+// against a thief, for whom it nearly always is, as a part of the most.
+func surprise(p, most float32) float32 {
+	return min(max(float32(math.Log(float64(0.6/p)))/4.5, 0), 1) * most
+}
+
+// place weighs the client's address. The finer ones only count where the coarser ones are familiar.
+func (d *Detector) place(l *look) {
+	s, m, w := l.s, l.m, &l.weights
+	if m.Client.IsLoopback() {
+		l.network, _ = find(s.networks[:], 1, l.now)
+	} else {
+		l.network, l.newNetwork = find(s.networks[:], hashNetwork(m.Client), l.now)
+	}
+	l.wide, _ = find(s.wides[:], hashWide(m.Client), l.now)
+	if p := hashProvider(m); p != 0 {
+		l.provider, _ = find(s.wides[:], p, l.now)
+	}
+	l.client, l.newClient = find(s.clients[:], hashClient(m.Client), l.now)
+	if m.Country != "" {
+		l.country, _ = find(s.places[:], hashText(m.Country), l.now)
+	}
+	sure := l.confident * min(float32(window.Elapsed(s.first, l.now))/(7*day)+0.2, 1)
+	if m.Helo != "" {
+		d.device(l, sure)
+	}
+	switch {
+	case !l.network.mature(l.now) && !l.network.founding(s):
+		l.odd = true
+		w[newNetwork] = d.elsewhere(l) * sure * surprise(s.newNetwork.of(0.08, 8), d.most[newNetwork])
+		if l.country != nil && !l.country.mature(l.now) {
+			w[newCountry] = sure * d.most[newCountry]
+		}
+		fails := s.fails.Value(l.now, day)
+		w[failedLogins] = sure * min(fails/6, 1) * d.most[failedLogins]
+	case !l.client.mature(l.now) && !l.client.founding(s):
+		w[newAddress] = sure * surprise(s.newClient.of(0.08, 8), d.most[newAddress])
+	}
+}
+
+// device weighs the HELO name. A private address as a name is one device's for as long as its router pleases.
+func (d *Detector) device(l *look, sure float32) {
+	s, h := l.s, hashHelo(l.m.Helo, l.m.Client)
+	l.helo, l.newHelo = find(s.helos[:], h, l.now)
+	if h == heloPrivate {
+		if exact, _ := find(s.helos[:], hashText(l.m.Helo)|8, l.now); exact.mature(l.now) {
+			l.own = true
+		} else {
+			l.private = exact
+		}
+	} else if h >= 8 && l.helo.mature(l.now) {
+		l.own = true
+	}
+	if !l.m.Client.IsLoopback() && !l.helo.mature(l.now) && !l.helo.founding(s) {
+		l.odd = true
+		l.weights[newHelo] = sure * surprise(s.newHelo.of(0.08, 8), d.most[newHelo])
+	}
+}
+
+// elsewhere is 1 for a network that has nothing to do with the sender, less when the provider, the device or the account's
+// other people are familiar: lines get new addresses.
+func (d *Detector) elsewhere(l *look) float32 {
+	part := float32(1)
+	if l.own {
+		part = 0.45 // the same device, it seems
+	}
+	if l.wide != nil && l.wide.mature(l.now) || l.provider != nil && l.provider.mature(l.now) {
+		return 0.4 * part
+	}
+	if l.m.Client.IsLoopback() { // webmail
+		return 0.4
+	}
+	if l.account != 0 && l.m.Client.IsValid() && d.known.Has(window.Pair(l.account+3, hashNetwork(l.m.Client))) {
+		return 0.4 * part
+	}
+	return part
+}
