@@ -196,3 +196,22 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// Files that were neither written nor renamed for a while are not waited for.
+func TestOldFilesAreReadAtOnce(t *testing.T) {
+	bubble(t, func(d *folder) {
+		began := time.Now()
+		d.opts.Now = func() time.Time { return time.Unix(1<<40, 0) }
+		d.opts.Start = StartOldest
+		d.append("mainlog.2", "one\n")
+		d.append("mainlog.1", "two\ntorn")
+		d.append("mainlog", "three\n")
+		for range 5 {
+			d.next()
+		}
+		d.read("one", "two", "torn", "three")
+		if waited := time.Since(began); waited > 0 {
+			t.Errorf("it took %v", waited)
+		}
+	})
+}

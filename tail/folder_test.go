@@ -174,10 +174,10 @@ func (d *folder) take(b Batch) {
 	}
 }
 
-// drain reads until nothing more comes for ten seconds, which includes all that the follower waits for.
+// drain reads until nothing more comes for half a minute, which includes all that the follower waits for.
 func (d *folder) drain() {
 	d.Helper()
-	for idle := 0; idle < 10; {
+	for idle := 0; idle < 30; {
 		if idle++; !d.next().Idle {
 			idle = 0
 		}
