@@ -60,7 +60,7 @@ func TestTownLives(t *testing.T) {
 	o.Sink, o.Selector = sink, SelectorBest
 	e := startLab(t, o)
 	ctx := within(t)
-	_, letters := first(town.Letters(Attack{Login: time.Second, Script: time.Second}), 6*time.Second)
+	_, letters := first(town.Letters(Attack{Login: time.Second, Script: time.Second}), 3*time.Second)
 	hurry := func(yield func(time.Duration, *Letter) bool) {
 		for _, l := range letters {
 			if !yield(0, l) {

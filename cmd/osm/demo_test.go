@@ -36,7 +36,7 @@ func TestDemo(t *testing.T) {
 	if err := lab.Missing(); err != nil {
 		t.Skip(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	out := &curtain{fall: cancel, wanted: []string{"script     shop", "login      ", "inbound    ", "forward    ",
 		"bounce     <>", "has been stolen", "a script was planted", "──── alert: "}}
