@@ -52,6 +52,9 @@ func (j *Joiner) Join(line string) (whole string, ok bool) {
 	return j.add(line, tagOf(line[:colon]), text, mark.Piece, ends)
 }
 
+// Holding tells whether pieces of a line are missing: what was read so far can't be parsed to its end.
+func (j *Joiner) Holding() bool { return len(j.held) > 0 }
+
 // Rest returns the beginnings of the lines whose end never came.
 func (j *Joiner) Rest() []string {
 	var rest []string
