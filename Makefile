@@ -25,7 +25,7 @@ need:
 	@packaging/need exim4=exim4-daemon-heavy eximstats=exim4-base swaks=swaks logrotate=logrotate sqlite3=sqlite3 openssl=openssl
 
 # Prints figures as ratios to what they are compared with. Never part of the tests.
-bench: need
+bench: need build
 	$(GO) run ./cmd/bench
 
 # How much spam gets through before it is stopped, and how much wanted mail is stopped with it, in simulated worlds.
@@ -35,10 +35,9 @@ leak:
 # Ten minutes for each parser of what strangers write.
 FUZZTIME = 10m
 fuzz:
-	@for target in $$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z]*' . | cut -d' ' -f2 | sort -u); do \
-		room=$$(dirname $$(grep -rl --include='*_test.go' "^func $$target(" . | head -1)); \
-		echo "$$room $$target"; \
-		$(GO) test $$room -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's/:func /:/' | sort | while IFS=: read -r file target; do \
+		room=$$(dirname "$$file"); echo "$$room $$target"; \
+		$(GO) test "$$room" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; \
 	done
 
 # The Debian package, in dist/.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -162,7 +164,44 @@ func (e *examination) history(ctx context.Context) {
 	if h.SetAside != "" {
 		e.add("history", notice, "delete it when it is of no more use", "a damaged database was set aside as %s", h.SetAside)
 	}
+	e.progress(ctx, reader)
 	e.samples(ctx, reader)
+}
+
+// progress compares how far the logs have been read with how long they are.
+func (e *examination) progress(ctx context.Context, reader *store.Reader) {
+	positions, err := reader.SavedPositions(ctx)
+	if err != nil {
+		e.add("progress", problem, "", "%v", err)
+	}
+	for _, at := range positions {
+		s, text := behind(at)
+		do := ""
+		if s != good {
+			do = "if this does not change within a minute: does the daemon run?"
+		}
+		e.add("progress", s, do, "%s: %s", at.Path, text)
+	}
+}
+
+// behind tells how much of a log is not yet in the history.
+func behind(at osm.Position) (state, string) {
+	const usual = 4 << 20 // what a busy server may write between two looks
+	info, err := os.Stat(at.Path)
+	if err != nil {
+		return notice, err.Error()
+	}
+	file, ok := info.Sys().(*syscall.Stat_t)
+	switch left := info.Size() - at.Offset; {
+	case ok && (file.Ino != at.Inode || uint64(file.Dev) != at.Device):
+		return notice, "an older file of it is still being read"
+	case left > usual:
+		return notice, bytesText(left) + " are not read yet"
+	case left > 0:
+		return good, "read but for the last " + bytesText(left)
+	default:
+		return good, "read to its end"
+	}
 }
 
 // samples shows lines that need a human eye.
