@@ -51,7 +51,7 @@ func BenchmarkIngest(b *testing.B) {
 func BenchmarkQueries(b *testing.B) {
 	for name, days := range map[string]int{"day": 1, "month": 30} {
 		b.Run(name, func(b *testing.B) {
-			const messages = 300_000
+			const messages = 1_000_000
 			s := openTest(b, testConfig(b), noon)
 			w := newTraffic(2)
 			step := time.Duration(days) * 24 * time.Hour / messages

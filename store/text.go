@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// maxTexts bounds the texts of a day that the writer knows by heart: 30 MB. Past it, it begins anew, and a text that
-	// comes again gets a second id: readers add up by text, not by id.
-	maxTexts = 1 << 20
+	// maxTexts bounds the texts of a day that the writer knows by heart: to 22 MB. Past it, it begins anew, and a text
+	// that comes again gets a second id: readers add up by text, not by id.
+	maxTexts = 900_000
 	// maxText is how much of a text is kept apart, in bytes. The raw line has the rest.
 	maxText = 4096
 )
