@@ -54,8 +54,11 @@ type Store struct {
 }
 
 // Open opens or makes the database and brings its schema up to date. A damaged file is set aside under a name with the
-// time now, and a new one is begun: see Health. Errors are of type *Error.
+// time now, and a new one is begun: see Health. Errors are of type *Error. Without a logger nothing is logged.
 func Open(cfg Config, now time.Time, log *slog.Logger) (*Store, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	s := &Store{log: log, keep: day(time.Duration(cfg.Keep) / (24 * time.Hour)), maxSize: int64(cfg.MaxSize), now: now,
 		clock: now, batch: newBatch(), open: map[day]*dayWriter{}, strays: map[day]bool{}}
 	s.Reader = newReader(cfg.Path)
