@@ -135,12 +135,16 @@ func TestTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scores, err := run(o, o.base, allJudges)
+	names := []string{"osm"}
+	for _, l := range limits {
+		names = append(names, l.name)
+	}
+	scores, err := run(o, o.base, names)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	printJudges(&out, allJudges, scores)
+	printJudges(&out, names, scores)
 	printCampaigns(&out, scores["CSF 100/h"])
 	printSenders(&out, scores["osm"])
 	printWorst(&out, scores["CSF 100/h"], 3)

@@ -10,22 +10,18 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"osm/sim"
 )
 
-// judge is one way to decide, made anew for every world.
+// judge is a fixed limit, made anew for every world.
 type judge struct {
 	name string
-	make func(learned time.Time) sim.Decide
+	make func() sim.Decide
 }
 
-var allJudges = []judge{{"osm", detector},
-	{"CSF 100/h", func(time.Time) sim.Decide { return csf() }},
-	{"cPanel 500 recipients/h", func(time.Time) sim.Decide { return cpanel() }},
-	{"HestiaCP 200/h", func(time.Time) sim.Decide { return hestia() }},
-	{"cPGuard-like 30/min 300/h", func(time.Time) sim.Decide { return cpguard() }}}
+var limits = []judge{{"CSF 100/h", csf}, {"cPanel 500 recipients/h", cpanel}, {"HestiaCP 200/h", hestia},
+	{"cPGuard-like 30/min 300/h", cpguard}}
 
 // options are what the command line asks for.
 type options struct {
@@ -127,11 +123,13 @@ func report(o options, hard, held bool) error {
 	if o.extra && cfg.Kinds == nil {
 		cfg.Kinds = sim.Kinds(hard, true)
 	}
-	judges := allJudges
-	if o.only || o.throughLog {
-		judges = judges[:1]
+	names := []string{"osm"}
+	if !o.only && !o.throughLog {
+		for _, l := range limits {
+			names = append(names, l.name)
+		}
 	}
-	scores, err := run(o, cfg, judges)
+	scores, err := run(o, cfg, names)
 	if err != nil {
 		return err
 	}
@@ -140,7 +138,7 @@ func report(o options, hard, held bool) error {
 		level = "hard"
 	}
 	fmt.Printf("\n== %s worlds, %s family, %d of them ==\n\n", level, cfg.Family, o.worlds)
-	printJudges(os.Stdout, judges, scores)
+	printJudges(os.Stdout, names, scores)
 	fmt.Println()
 	printCampaigns(os.Stdout, scores["osm"])
 	fmt.Println()
@@ -154,7 +152,7 @@ func report(o options, hard, held bool) error {
 }
 
 // run shows every world to every judge, several worlds at a time.
-func run(o options, cfg sim.Config, judges []judge) (map[string][]*score, error) {
+func run(o options, cfg sim.Config, names []string) (map[string][]*score, error) {
 	results := make([][]*score, o.worlds)
 	errs := make([]error, o.worlds)
 	next := make(chan int)
@@ -164,7 +162,7 @@ func run(o options, cfg sim.Config, judges []judge) (map[string][]*score, error)
 			for i := range next {
 				own := cfg
 				own.Seed = o.seed + uint64(i)
-				results[i], errs[i] = judgeAll(o, own, judges)
+				results[i], errs[i] = judgeAll(o, own, len(names) > 1)
 			}
 		})
 	}
@@ -186,7 +184,7 @@ func run(o options, cfg sim.Config, judges []judge) (map[string][]*score, error)
 			return nil, errs[i]
 		}
 		for j, s := range results[i] {
-			scores[judges[j].name] = append(scores[judges[j].name], s)
+			scores[names[j]] = append(scores[names[j]], s)
 		}
 	}
 	return scores, nil
@@ -198,8 +196,8 @@ func terminal() bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// judgeAll shows one world to all judges.
-func judgeAll(o options, cfg sim.Config, judges []judge) ([]*score, error) {
+// judgeAll shows one world to osm and, when wanted, to the fixed limits.
+func judgeAll(o options, cfg sim.Config, all bool) ([]*score, error) {
 	w := sim.New(cfg)
 	learned := w.Config.Start
 	if !o.cold {
@@ -209,10 +207,16 @@ func judgeAll(o options, cfg sim.Config, judges []judge) ([]*score, error) {
 		s, err := judgeLog(o, w, learned)
 		return []*score{s}, err
 	}
-	scores := make([]*score, len(judges))
-	for i, j := range judges {
-		scores[i] = judgeWorld(w, learned, j.make(learned), false)
-		scores[i].world = &sim.World{Config: w.Config, Campaigns: w.Campaigns, Senders: w.Senders} // without the plan
+	scores := []*score{judgeWorld(w, learned, detector(learned), false)}
+	if all {
+		judges := make([]sim.Decide, len(limits))
+		for i, l := range limits {
+			judges[i] = l.make()
+		}
+		scores = append(scores, judgeArrivals(w, learned, judges)...)
+	}
+	for _, s := range scores {
+		s.world = &sim.World{Config: w.Config, Campaigns: w.Campaigns, Senders: w.Senders} // without the plan
 	}
 	return scores, nil
 }

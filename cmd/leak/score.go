@@ -10,6 +10,8 @@ import (
 // score is how one judge did in one world.
 type score struct {
 	world     *sim.World
+	learned   time.Time
+	misused   map[string]time.Time // since when, by name: a sender has one more number for every oddity
 	spam      counted
 	learning  counted            // wanted mail of the learning period that it would have stopped
 	ham       counted            // wanted mail after the learning period
@@ -54,55 +56,73 @@ type senderScore struct {
 	asCampaigns bool // a campaign misused it
 }
 
-// judgeWorld runs a judge over a world. What arrives before the time learned is let through and
-// counted apart. With open,
-// everything is let through whatever the judge says, because it has judged a log of all that.
-func judgeWorld(w *sim.World, learned time.Time, decide sim.Decide, open bool) *score {
-	s := &score{world: w, apart: map[string]counted{}, kinds: map[string]counted{}, senders: map[int]*senderScore{},
-		campaigns: make([]campaignScore, len(w.Campaigns))}
-	misused := map[string]time.Time{} // by name: a sender has one more number for every oddity
+// newScore begins to count for a world. What arrives before the time learned is counted apart.
+func newScore(w *sim.World, learned time.Time) *score {
+	s := &score{world: w, learned: learned, apart: map[string]counted{}, kinds: map[string]counted{},
+		senders: map[int]*senderScore{}, misused: map[string]time.Time{}, campaigns: make([]campaignScore, len(w.Campaigns))}
 	for i := range w.Campaigns {
 		for _, n := range w.Campaigns[i].Senders {
 			name := w.Senders[n].Name
-			if t, ok := misused[name]; !ok || w.Campaigns[i].Start.Before(t) {
-				misused[name] = w.Campaigns[i].Start
+			if t, ok := s.misused[name]; !ok || w.Campaigns[i].Start.Before(t) {
+				s.misused[name] = w.Campaigns[i].Start
 			}
 		}
 	}
-	w.Run(func(ev *sim.Event) osm.Action {
-		n := 0
-		if ev.Kind == sim.Arrival {
-			n = ev.Recipients // before the judge may change the message
+	return s
+}
+
+// count notes what a judge said of an arriving message.
+func (s *score) count(ev *sim.Event, action osm.Action) {
+	n, stopped := ev.Recipients, action != osm.Accept
+	if ev.Time.Before(s.learned) {
+		if ev.Label.Wanted() {
+			s.learning.add(n, stopped)
 		}
+		return
+	}
+	switch l := ev.Label; {
+	case l.Campaign != "":
+		s.spam.add(n, !stopped)
+		s.campaigns[l.ID-1].add(ev, n, stopped)
+	case l.Apart:
+		c := s.apart[l.Kind]
+		c.add(n, stopped)
+		s.apart[l.Kind] = c
+	default:
+		at, ok := s.misused[s.world.Senders[l.Sender].Name]
+		s.wanted(ev, n, stopped, ok && !ev.Time.Before(at))
+	}
+}
+
+// judgeWorld runs a judge over a world. While learning everything is let through. With open, everything is always let
+// through whatever the judge says, because it has judged a log of all that.
+func judgeWorld(w *sim.World, learned time.Time, decide sim.Decide, open bool) *score {
+	s := newScore(w, learned)
+	w.Run(func(ev *sim.Event) osm.Action {
 		action := decide(ev)
 		if ev.Kind != sim.Arrival {
 			return action
 		}
-		if ev.Time.Before(learned) {
-			if ev.Label.Wanted() {
-				s.learning.add(n, action != osm.Accept)
-			}
-			return osm.Accept
-		}
-		stopped := action != osm.Accept
-		switch l := ev.Label; {
-		case l.Campaign != "":
-			s.spam.add(n, !stopped)
-			s.campaigns[l.ID-1].add(ev, n, stopped)
-		case l.Apart:
-			c := s.apart[l.Kind]
-			c.add(n, stopped)
-			s.apart[l.Kind] = c
-		default:
-			at, ok := misused[w.Senders[l.Sender].Name]
-			s.wanted(ev, n, stopped, ok && !ev.Time.Before(at))
-		}
-		if open {
+		if s.count(ev, action); open || ev.Time.Before(learned) {
 			return osm.Accept
 		}
 		return action
 	})
 	return s
+}
+
+// judgeArrivals runs several judges that look at arrivals only over a world at once.
+func judgeArrivals(w *sim.World, learned time.Time, judges []sim.Decide) []*score {
+	scores := make([]*score, len(judges))
+	for i := range scores {
+		scores[i] = newScore(w, learned)
+	}
+	w.Arrivals(func(ev *sim.Event) {
+		for i, decide := range judges {
+			scores[i].count(ev, decide(ev))
+		}
+	})
+	return scores
 }
 
 func (c *campaignScore) add(ev *sim.Event, n int, stopped bool) {

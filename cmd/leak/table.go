@@ -57,14 +57,14 @@ func byCampaign(s *score) (sum counted) {
 }
 
 // printJudges is the table of all judges on the same worlds.
-func printJudges(out io.Writer, judges []judge, scores map[string][]*score) {
+func printJudges(out io.Writer, names []string, scores map[string][]*score) {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "judge\tleak % of spam recipients\tleak % a campaign\tham % of wanted recipients\t"+
 		"of it senders misused\tham % while learning\t")
-	for _, j := range judges {
-		s := scores[j.name]
+	for _, name := range names {
+		s := scores[name]
 		victims := each(s, func(s *score) counted { return counted{s.ham.all, s.victims.wrong} })
-		fmt.Fprintf(t, "%s\t%v\t%v\t%v\t%v\t%v\t\n", j.name, bootstrap(each(s, func(s *score) counted { return s.spam })),
+		fmt.Fprintf(t, "%s\t%v\t%v\t%v\t%v\t%v\t\n", name, bootstrap(each(s, func(s *score) counted { return s.spam })),
 			bootstrap(each(s, byCampaign)), bootstrap(each(s, func(s *score) counted { return s.ham })), bootstrap(victims),
 			bootstrap(each(s, func(s *score) counted { return s.learning })))
 	}
