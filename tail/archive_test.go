@@ -189,8 +189,9 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %s, %+v, %v", test.name, base, r, ok)
 		}
 	}
-	for _, name := range []string{"mainlog", "mainlog.processed", "mainlog.gz", "mainlog.", "mainlog.1.", "mainlog-1", "mainlog.1x",
-		"mainlog..1", "mainlog-123456", "mainlog.1.2", "mainlog-99999999", "mainlog-20261122.backup", "mainlog2.1", "mainlog.1.gz.gz", "exim_mainlog.processed"} {
+	for _, name := range []string{"mainlog", "mainlog.processed", "mainlog.gz", "mainlog.", "mainlog.1.", "mainlog-1",
+		"mainlog.1x", "mainlog..1", "mainlog-123456", "mainlog.1.2", "mainlog-99999999", "mainlog-20261122.backup",
+		"mainlog2.1", "mainlog.1.gz.gz", "exim_mainlog.processed"} {
 		if r, ok := rankIn("mainlog", name); ok {
 			t.Errorf("%s is taken for a rotated file: %+v", name, r)
 		}

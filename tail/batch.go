@@ -7,8 +7,8 @@ import (
 	"osm"
 )
 
-// Batch is a piece of one log, at most about 256 KB unless a single line is longer. Its Text is never overwritten: whoever
-// keeps a part of a line beyond the batch clones it, or the whole text stays in memory.
+// Batch is a piece of one log, at most about 256 KB unless a single line is longer. Its Text is never overwritten:
+// whoever keeps a part of a line beyond the batch clones it, or the whole text stays in memory.
 type Batch struct {
 	Text     string // whole lines, each with its newline; only a finished file's last line may lack it
 	Log      string // the log, as in Options.Paths

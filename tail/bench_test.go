@@ -24,7 +24,12 @@ func BenchmarkChunks(b *testing.B) {
 	for _, test := range []struct {
 		name, file string
 		release    bool
-	}{{"plain", "mainlog", true}, {"plain-kept", "mainlog", false}, {"gzip", "mainlog.1.gz", true}, {"zstd", "mainlog.1.zst", true}} {
+	}{
+		{"plain", "mainlog", true},
+		{"plain-kept", "mainlog", false},
+		{"gzip", "mainlog.1.gz", true},
+		{"zstd", "mainlog.1.zst", true},
+	} {
 		b.Run(test.name, func(b *testing.B) {
 			path, size := benchLog(b, test.file, 1_000_000)
 			for b.Loop() {

@@ -54,7 +54,8 @@ func (l *log) resume(files []member, at int) bool {
 			l.missing(err)
 			return false
 		}
-		gap = &Gap{Reason: fmt.Sprintf("%s was cut short or edited before byte %d: reading goes on at its end", m.name, l.pos.Offset)}
+		gap = &Gap{Reason: fmt.Sprintf("%s was cut short or edited before byte %d: reading goes on at its end",
+			m.name, l.pos.Offset)}
 	}
 	if !l.open(files, at, &pos) {
 		return false
@@ -135,29 +136,21 @@ func (s *source) lastLineEnd() (int64, error) {
 }
 
 // locate finds the file that pos was taken in: by device and inode, else by its content, the newest first, since of
-// several copies that is the longest; the log itself when it begins like that file but is shorter now comes last. It
-// returns -1 when it is not there.
+// several copies that is the longest. It returns -1 when it is not there.
 func locate(files []member, pos osm.Position, maxLine int) int {
 	if pos.Hashed == 0 {
 		return -1
 	}
-	found, short := -1, -1
+	found := -1
 	for i := len(files) - 1; i >= 0; i-- {
 		m := files[i]
 		sameFile := m.id == fileID{pos.Device, pos.Inode}
 		if found >= 0 && !sameFile || !holds(m, pos, maxLine) {
 			continue
 		}
-		if m.live && m.size < pos.Offset {
-			short = i
-			continue
-		}
 		if found = i; sameFile {
 			break
 		}
-	}
-	if found < 0 {
-		return short
 	}
 	return found
 }

@@ -66,6 +66,36 @@ func TestFollowHandsOutLateLines(t *testing.T) {
 	})
 }
 
+// As long as the successor has given no whole line, the position is still the former file's.
+func TestLateLinesBeforeTheSuccessorHasGivenAny(t *testing.T) {
+	bubble(t, func(d *folder) {
+		d.append("mainlog", "one\n")
+		d.want("one")
+		d.rename("mainlog", "mainlog.1")
+		d.append("mainlog", "th")
+		d.want("one")
+		d.append("mainlog.1", "two\n")
+		d.want("one", "two")
+		d.restart()
+		d.append("mainlog", "ree\n")
+		d.want("one", "two", "three")
+	})
+}
+
+// Two files that begin alike are told apart by their inodes.
+func TestFilesThatBeginAlike(t *testing.T) {
+	bubble(t, func(d *folder) {
+		d.append("mainlog", "same\n")
+		d.want("same")
+		d.stop()
+		d.append("mainlog", "two\n")
+		d.rename("mainlog", "mainlog.1")
+		d.append("mainlog", "same\nthree\n")
+		d.want("same", "two", "same", "three")
+		d.wantGaps(0)
+	})
+}
+
 func TestFollowSeveralRotationsBetweenTwoLooks(t *testing.T) {
 	bubble(t, func(d *folder) {
 		d.append("mainlog", "1\n")

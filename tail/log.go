@@ -109,10 +109,6 @@ func (l *log) read() (piece, error) {
 	if l.changed = changed; changed {
 		l.quiet = 0
 	}
-	if s.live && s.offset == 0 && changed && s.looked {
-		return piece{}, errStale // nothing of it is known by which to tell whether it was copied and truncated
-	}
-	s.looked = true
 	truncated := s.live && s.unread() < 0
 	var p piece
 	if !truncated {
@@ -121,7 +117,8 @@ func (l *log) read() (piece, error) {
 		truncated = s.live && (changed || p.size > 0) && !s.intact()
 	}
 	if s.live && s.offset == 0 && p.size > 0 {
-		// Since it was chosen it may have been copied and truncated: then there is a file that comes before it.
+		// Nothing of it is known yet by which to tell whether it was copied and truncated since it was chosen: then
+		// there is a file that comes before it.
 		if now, err := family(l.path, l.Config.OldDirs); err != nil || !sameFiles(now, s.family) {
 			return piece{}, errStale
 		}

@@ -65,9 +65,9 @@ type Reader struct {
 }
 
 // Read looks at the files (plain, gzip, zstd or bzip2, told by their first bytes; "-" is Stdin) and puts them in order:
-// the files of one rotation (mainlog.2.gz, mainlog.1, mainlog) one after the other whatever the order of paths, different
-// logs merged by time if o.Time is given, else in the order of paths. A file that is named twice is read once. It fails
-// when a file can't be opened or is packed with xz.
+// the files of one rotation (mainlog.2.gz, mainlog.1, mainlog) one after the other whatever the order of paths,
+// different logs merged by time if o.Time is given, else in the order of paths. A file that is named twice is read
+// once. It fails when a file can't be opened or is packed with xz.
 func Read(paths []string, o ReadOptions) (*Reader, error) {
 	if o.Size == 0 {
 		o.Size = 1 << 20
@@ -175,7 +175,8 @@ func (r *Reader) produce(ctx context.Context, name string, out chan<- item) erro
 			p = split.last()
 		}
 		if p.size > 0 {
-			c := Chunk{Text: p.text, File: name, Offset: offset, Cut: p.cut, CutBytes: p.cutBytes, buf: p.buf, free: r.free}
+			c := Chunk{Text: p.text, File: name, Offset: offset, Cut: p.cut, CutBytes: p.cutBytes,
+				buf: p.buf, free: r.free}
 			offset += p.size
 			if !send(ctx, out, item{chunk: c}) {
 				return nil

@@ -28,8 +28,8 @@ func (r rank) compare(other rank) int {
 
 // parseTag reads what rotation adds to a name: ".3" (logrotate, exicyclog), or a date with any of the usual separators
 // ("-20261122", ".2026-11-22", "-20261122-13", "-1795000000"). Anything else (".processed", "-old") is not ours, except
-// "-2026112206.backup": when Exim writes between logrotate's renaming of the log and its creating a new one, Exim creates
-// the log itself and logrotate puts that file aside under this name.
+// "-2026112206.backup": when Exim writes between logrotate's renaming of the log and its creating a new one, Exim
+// creates the log itself and logrotate puts that file aside under this name.
 func parseTag(tag string) (rank, bool) {
 	if date, ok := strings.CutSuffix(tag, ".backup"); ok {
 		r, ok := parseTag(date)

@@ -30,7 +30,6 @@ type source struct {
 	offset int64  // handed out
 	head   []byte // first bytes of what was handed out, at most headSize
 	gap    *Gap   // what is missing after this file
-	looked bool   // it was read before, with or without success
 
 	family []member // the log's files when it was chosen to be read from its beginning
 }

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// splitter cuts a stream into texts of whole lines. It reads straight into the memory that is handed out: the only bytes
-// copied are those of the line that a read ended in.
+// splitter cuts a stream into texts of whole lines. It reads straight into the memory that is handed out: the only
+// bytes copied are those of the line that a read ended in.
 type splitter struct {
 	size  int                // of a text, unless one line is longer; at most max
 	max   int                // bytes of a line, its newline apart; longer ones are cut

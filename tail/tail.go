@@ -11,21 +11,22 @@
 //
 //   - Offset counts bytes up to the end of a whole line: a torn last line is not in it. Offset is past the last byte
 //     when a file has ended without a newline and is surely done, and when a copy of it turned out shorter.
-//   - The file is found again by device and inode if its first Hashed bytes still have the Fingerprint and it is not
-//     shorter than Offset (renamed, or not rotated at all), else by the fingerprint alone, of the decompressed start
-//     (compressed, or copied by copytruncate). Of mainlog.1 and mainlog.1.gz, mainlog.1 is taken: the other is being
-//     written. A rotated file whose start is that of the live log is a copy in the making and is passed over.
+//   - The file is found again by device and inode if its first Hashed bytes still have the Fingerprint (renamed, or not
+//     rotated at all), else by the fingerprint alone, of the decompressed start (compressed, or copied by
+//     copytruncate). Of mainlog.1 and mainlog.1.gz, mainlog.1 is taken: the other is being written. A rotated file
+//     whose start is that of the live log is a copy in the making and is passed over.
 //   - The position stays at the end of a finished file until the next one has given its first whole line, so Offset
-//     and Hashed are 0 only before anything was read: then Modified alone counts, and what was written to after it is read.
+//     and Hashed are 0 only before anything was read: then Modified alone counts, and what was written to after it is
+//     read.
 //   - When the file is nowhere (rotated away, deleted, compressed with xz), reading goes on with all files written
 //     to after Modified, and the batch bears a Gap. When it is the log itself, but shorter or with no line's end at
 //     Offset (a person has edited it), reading goes on at its end, and the batch bears a Gap.
 //
 // # Gaps
 //
-// Copytruncate loses what is written between the end of its copy and its truncation. The rotated files of such a log are
-// younger than the log itself, which rename leaves the youngest: at each change of file where that is so the batch bears a
-// Gap, with the number of bytes that are known to be lost, 0 when only the possibility is known.
+// Copytruncate loses what is written between the end of its copy and its truncation. The rotated files of such a log
+// are younger than the log itself, which rename leaves the youngest: at each change of file where that is so the batch
+// bears a Gap, with the number of bytes that are known to be lost, 0 when only the possibility is known.
 // After a rename nothing is lost, unless somebody still writes to a file that is already compressed, while osm is down
 // (which is what logrotate's delaycompress is for).
 package tail
