@@ -25,7 +25,6 @@ type Queued struct {
 	Client     netip.Addr // invalid for a local submission
 	Helo       string
 	Login      string // authenticated id; of a local submission the login name
-	Local      bool
 	Variables  map[string]string // ACL variables by their whole name: acl_m_osm, acl_c0
 	Recipients []string
 	Delivered  []string // recipients that need nothing more: delivered, failed, or removed by an administrator
@@ -55,23 +54,18 @@ func (m *Queued) Header(name string) string {
 	return ""
 }
 
-// The ACL variable that osm's snippets keep its answer in, and the answers that hold.
-const (
-	VerdictVariable = "acl_m_osm"
-	answerHold      = "HOLD"
-)
+// heldVariable is the ACL variable in which osm's snippets leave why they held a message.
+const heldVariable = "acl_m_osm_held"
 
-// Verdict is what osm answered when the message was held: the words, and the id that they end in. ok is false where osm
-// did not hold it: a message that Exim or an administrator froze, or one that was only marked.
+// Verdict is what osm said when the message was held: the words, and the verdict's id that they end in. ok is false where osm did
+// not hold it, as when Exim or an administrator froze it. A message keeps its verdict when it is released.
 func (m *Queued) Verdict() (id, text string, ok bool) {
-	action, text, _ := strings.Cut(strings.TrimSpace(m.Variables[VerdictVariable]), " ")
-	// Of a local submission a deferral is a hold: not_smtp can't defer (EXIM.md section 2).
-	held := strings.HasPrefix(action, answerHold) || strings.HasPrefix(action, "DEFER") && m.Local
-	if !held {
-		return "", "", false
-	}
-	return verdictID(text), text, true
+	text, ok = m.Variables[heldVariable]
+	return verdictID(text), text, ok
 }
+
+// Held tells whether Exim's queue runners pass the message by.
+func (m *Queued) Held() bool { return !m.Frozen.IsZero() || m.Queue != "" }
 
 // verdictID takes the id from the end of an answer's text, "... (V0ABC123)".
 func verdictID(text string) string {
@@ -197,8 +191,6 @@ func (f *spoolFile) option(name, value string) (err error) {
 		m.Helo = value
 	case "auth_id":
 		m.Login = value
-	case "local":
-		m.Local = true
 	case "host_address":
 		// [127.0.0.1]:54376, and older Exims 127.0.0.1.54376
 		inner, _, ok := strings.Cut(strings.TrimPrefix(value, "["), "]")
