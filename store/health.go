@@ -8,7 +8,8 @@ import (
 // Health says how the store is doing, for osm doctor and the page.
 type Health struct {
 	Path     string
-	Err      error     // why the last flush failed; nil when it did not, and for a Reader
+	Err      error     `json:"-"` // why the last flush failed; nil when it did not, and for a Reader
+	Problem  string    // the same in words, for who gets this as JSON
 	Since    time.Time // when it began to fail
 	SetAside string    // where a damaged file was put in whose place this one was begun; "" when there is none
 	Size     int64     // bytes of the file
@@ -26,6 +27,9 @@ func (s *Store) Health(ctx context.Context) Health {
 	h.Err, h.Since = s.failure, s.failing
 	if h.Err == nil {
 		h.Err = err
+	}
+	if h.Err != nil {
+		h.Problem = h.Err.Error()
 	}
 	return h
 }

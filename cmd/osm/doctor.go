@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -15,8 +15,10 @@ import (
 
 	"osm"
 	"osm/config"
+	"osm/daemon"
 	"osm/exim"
 	"osm/store"
+	"osm/tail"
 )
 
 // state is how bad a finding of osm doctor is.
@@ -53,6 +55,7 @@ func (p *program) doctor() *cobra.Command {
 			defer cancel()
 			e := examination{loaded: loaded, now: p.now()}
 			e.all(ctx)
+			e.daemon(ctx, p)
 			if err := p.showFindings(e.findings); err != nil {
 				return err
 			}
@@ -103,7 +106,6 @@ func (e *examination) all(ctx context.Context) {
 	installation := e.exim(ctx)
 	e.log(installation)
 	e.history(ctx)
-	e.daemon(ctx)
 }
 
 // exim looks at the mail server itself. It may be missing: following a log does not need it.
@@ -233,15 +235,45 @@ func (e *examination) samples(ctx context.Context, reader *store.Reader) {
 	}
 }
 
-// daemon knocks at the control socket.
-func (e *examination) daemon(ctx context.Context) {
-	socket := e.loaded.Control.Socket
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "unix", socket)
+// daemon asks the running daemon how it is.
+func (e *examination) daemon(ctx context.Context, p *program) {
+	status, err := tell[daemon.Status](ctx, p, http.MethodGet, "status", nil)
 	if err != nil {
-		e.add("daemon", notice, "start it: systemctl start osm, or osm serve", "does not run, or does not answer: %v", err)
+		e.add("daemon", notice, "start it: systemctl start osm, or osm serve", "%v", err)
 		return
 	}
-	conn.Close()
-	e.add("daemon", good, "", "answers on %s", socket)
+	e.add("daemon", good, "", "answers on %s", e.loaded.Control.Socket)
+	if status.Store.Problem != "" {
+		e.add("daemon", problem, "nothing is lost: the log is read on when it can be saved", "can't save since %s: %s",
+			status.Store.Since.Format(time.DateTime), status.Store.Problem)
+	}
+	for _, log := range status.Logs {
+		e.followed(&log)
+	}
+	if status.Letters > 0 {
+		e.add("alerts", notice, "look at the [alert] table of the configuration", "%d have not arrived yet", status.Letters)
+	}
+	for _, text := range status.Notices {
+		e.add("daemon", notice, "", "%s", text)
+	}
+}
+
+// followed tells how one log is doing.
+func (e *examination) followed(log *tail.Status) {
+	if log.State.Bad() {
+		do := "it is read again as soon as it is there; set exim.log when Exim writes to another place now"
+		if log.State == tail.Unreadable {
+			do = permissionHint(log.Log)
+		}
+		e.add("following", problem, do, "%s: %s since %s: %s", log.Log, log.State, log.Since.Format(time.DateTime), log.Error)
+	} else {
+		e.add("following", good, "", "%s: %s, %s behind", log.Log, log.State, bytesText(log.Behind))
+	}
+	if log.Gaps > 0 {
+		e.add("following", notice, "", "%s: lines may be missing in %d places (%s), the last: %s", log.Log, log.Gaps,
+			bytesText(log.LostBytes), log.LastGap)
+	}
+	for _, skipped := range log.Skipped {
+		e.add("following", notice, "", "a rotated file was not read: %s", skipped)
+	}
 }
