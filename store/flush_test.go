@@ -21,7 +21,7 @@ func fails(t *testing.T, s *Store, err, kind error) {
 	if !errors.Is(err, kind) {
 		t.Fatalf("%v; want %v", err, kind)
 	}
-	if h := s.Health(t.Context()); !errors.Is(h.Err, kind) || h.Since.IsZero() {
+	if h := s.Health(t.Context()); !errors.Is(h.Err, kind) || h.Since.IsZero() || h.Problem != h.Err.Error() {
 		t.Errorf("health: %v since %v; want %v", h.Err, h.Since, kind)
 	}
 }
