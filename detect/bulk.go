@@ -23,7 +23,8 @@ func saturate(x float32) float32 {
 func (d *Detector) rigid(l *look) float32 {
 	s := l.s
 	h := s.newRecipient.of(0.5, 2)
-	if l.m.Class != osm.Local || s.newRecipient.all < 15 || h > 0.1 || l.from == nil || !l.from.mature(l.now) {
+	if l.m.Class != osm.Local || s.newRecipient.all < 15 || h > 0.1 || l.from == nil ||
+		!l.from.mature(l.now) && s.newFrom.of(0.05, 10) < 0.3 {
 		return 0
 	}
 	return 5 * (0.1 - h) / 0.1
@@ -34,7 +35,10 @@ func (d *Detector) weighBulk(l *look) {
 	s, e, w := l.s, l.slot, &l.weights
 	guised := min((w[newSubject]+w[foreignSender])/3, 1)
 	if e.run > 0 {
-		w[newRecipients] = saturate(e.run/6) * min(1, 3*e.fresh/e.recipients) * d.most[newRecipients]
+		w[newRecipients] = saturate(e.run/6) * d.most[newRecipients] * (1 + d.rigid(l)/10)
+		if !l.odd { // a few new readers of a newsletter, one after the other, are no run
+			w[newRecipients] *= min(1, 3*e.fresh/e.recipients)
+		}
 	}
 	if e.repeats > 0.5 {
 		p := float32(0.3)
@@ -74,7 +78,12 @@ func (l *look) flooding(fresh float32) float32 {
 	w, s := &l.weights, l.s
 	odd := min((w[newNetwork]+w[newAddress]+w[newHelo])/1.2, 1)
 	elsewhere := logPart(fresh/120, 3) * odd
-	if l.m.Class != osm.Login || s.newRecipient.all < 20 || s.newRecipient.of(0.25, 12) > 0.4 {
+	switch {
+	case l.m.Class != osm.Login:
+		return elsewhere
+	case s.newRecipient.all < 20:
+		return max(elsewhere, logPart(fresh/600, 2.5))
+	case s.newRecipient.of(0.25, 12) > 0.4:
 		return elsewhere
 	}
 	return max(elsewhere, logPart(fresh/400, 2.5))

@@ -1,6 +1,10 @@
 package detect
 
-import "osm"
+import (
+	"slices"
+
+	"osm"
+)
 
 // Config is the table [detect] of the configuration. Its defaults are what the figures in doc/detection.md were measured with.
 type Config struct {
@@ -20,10 +24,10 @@ func DefaultConfig() Config {
 
 // Check reports every mistake, by key and in words.
 func (c *Config) Check(report func(key, problem string)) {
-	if c.Suspect <= 0 {
+	if !(c.Suspect > 0) {
 		report("suspect", "must be more than 0")
 	}
-	if c.Stop < c.Suspect {
+	if !(c.Stop >= c.Suspect) {
 		report("stop", "must not be less than suspect")
 	}
 	if c.HalfLife <= 0 {
@@ -34,5 +38,12 @@ func (c *Config) Check(report func(key, problem string)) {
 	}
 	if c.Known < 10_000 {
 		report("known", "must be at least 10000")
+	}
+	for name, w := range c.Weights {
+		if !slices.ContainsFunc(weights[:], func(row weight) bool { return row.name == name }) {
+			report("weights."+name, "is not a fact: see the table of weights in doc/detection.md")
+		} else if !(w >= 0 && w <= 100) {
+			report("weights."+name, "must be between 0 and 100")
+		}
 	}
 }

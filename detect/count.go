@@ -83,7 +83,7 @@ func (d *Detector) stranger(l *look, recipient uint64) float32 {
 func (d *Detector) strangerShare(l *look) float32 {
 	s := l.s
 	mean, strength := float32(0.25), float32(12)
-	if l.m.Class != osm.Login {
+	if s.key.Kind != osm.KeyLogin {
 		mean, strength = 0.5, 4
 	}
 	h := min(max(s.newRecipient.of(mean, strength), 0.03), 0.97)

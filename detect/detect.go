@@ -69,7 +69,7 @@ func (d *Detector) Find(m *osm.Message) Assessment {
 	d.slots.put(m.ID, l.strange)
 	score := d.score(l)
 	l.calm = score < calm
-	l.s.worst = max(l.s.worst, score)
+	l.s.worst, l.slot.held = max(l.s.worst, score), max(l.slot.held, score)
 	switch {
 	case d.spared(l):
 	case score >= float32(d.cfg.Stop):

@@ -46,9 +46,7 @@ func (d *Detector) novelty(l *look) {
 	switch m.Class {
 	case osm.Local, osm.System:
 		if s.key.Kind == osm.KeyScript {
-			if uploadPath(m.Script.Path) {
-				w[uploadFolder] = young * d.most[uploadFolder]
-			}
+			w[uploadFolder] = young * uploadPath(m.Script.Path) * d.most[uploadFolder]
 			w[newScript] = young * d.continuity(l) * d.most[newScript]
 			w[newAccount] = min(young, d.young(d.firstSeen(l), l.now)) * d.most[newAccount]
 		}
@@ -66,7 +64,7 @@ func (d *Detector) novelty(l *look) {
 // watched may have been there for long.
 func (d *Detector) young(first, now window.Seconds) float32 {
 	watched := min(max(float32(window.Elapsed(d.began, first))-6*day, 0)/(4*day), 1)
-	return watched * window.Fade(window.Elapsed(first, now), 5*day)
+	return watched * window.Fade(window.Elapsed(first, now), 8*day)
 }
 
 // settled is how far this server has been watched for long enough to know what is usual, 0 to 1.

@@ -14,10 +14,9 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 	if !l.calm {
 		return
 	}
-	for _, a := range []*attr{l.network, l.wide, l.provider, l.client, l.helo, l.private, l.from, l.subject, l.country} {
-		if a != nil && a.trust < 255 {
-			a.trust++
-		}
+	l.trust(l.from, l.subject)
+	if l.fresh == 0 || d.strangerShare(l) > 0.6 { // strangers are no sign that he is himself
+		l.trust(l.network, l.wide, l.provider, l.client, l.helo, l.private, l.country)
 	}
 	if l.network != nil {
 		if l.account != 0 && l.network.mature(now) {
@@ -48,6 +47,15 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 		d.known.Add(window.Pair(l.account+1, l.domain), now)
 		if l.words > 0 {
 			d.known.Add(window.Pair(l.account+2, l.template), now)
+		}
+	}
+}
+
+// trust notes that values were used while nothing was suspicious.
+func (l *look) trust(values ...*attr) {
+	for _, a := range values {
+		if a != nil && a.trust < 255 {
+			a.trust++
 		}
 	}
 }

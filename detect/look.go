@@ -210,25 +210,20 @@ func domainOf(address string) string {
 	return address[strings.LastIndexByte(address, '@')+1:]
 }
 
-// uploadPath tells of folders in which intruders can write and nothing should run.
-func uploadPath(path string) bool {
-	for len(path) > 0 {
-		i := strings.IndexByte(path[1:], '/') + 1
-		part := path
-		if i > 0 {
-			part, path = path[:i], path[i:]
-		} else {
-			path = ""
-		}
-		part = strings.TrimPrefix(part, "/")
+// uploadPath is how surely a folder is one in which intruders can write and nothing should run, 0 to 1. Programs do keep
+// compiled pages of their own in caches.
+func uploadPath(path string) (sure float32) {
+	for part := range strings.SplitSeq(path, "/") {
 		switch part {
-		case "uploads", "upload", "cache", "tmp", "temp", "images", "img", "files", "media", "fonts", "css", "shm", "backup", "backups", "logs",
-			"sess", "sessions", "pictures", "photos", "assets", "thumbs":
-			return true
+		case "uploads", "upload", "tmp", "temp", "images", "img", "files", "media", "fonts", "css", "shm", "sess", "sessions",
+			"pictures", "photos", "thumbs":
+			return 1
+		case "cache", "assets", "logs", "backup", "backups":
+			sure = 0.4
 		}
 		if len(part) > 1 && part[0] == '.' && part != ".." {
-			return true
+			return 1
 		}
 	}
-	return false
+	return sure
 }

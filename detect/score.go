@@ -56,7 +56,8 @@ func (d *Detector) weighMany(l *look) {
 		w[manySenders] = d.settled(l.now) * l.grown() * min(max(e.froms-2-usual, 0)/4, 1) * d.most[manySenders]
 	}
 	if known := e.recipients - e.fresh; known > 0 {
-		w[knownRecipients] = min(known/6, 1) * d.most[knownRecipients] * max(0, 1-1.5*e.repeats/(e.messages+0.1))
+		w[knownRecipients] = min(known/6, 1) * d.most[knownRecipients] * max(0, 1-1.5*e.repeats/(e.messages+0.1)) *
+			(1 - saturate(e.run/6))
 	}
 }
 
@@ -70,8 +71,8 @@ func (d *Detector) weighAnswers(l *look) {
 		w[refused] = min(max(ratio, 0)/16, 1) * d.most[refused]
 	}
 	if e.spam > 0 {
-		p := min(max(s.refusedSpam.of(0.005, 200), 0.01), 0.3)
-		ratio := e.spam*float32(math.Log(float64(max(0.15/p, 1)))) - 0.08*(e.answers-e.spam)
+		p := min(max(s.refusedSpam.of(0.005, 200), 0.02), 0.3)
+		ratio := e.spam*float32(math.Log(float64(max(0.15/p, 1)))) - 0.1*(e.answers-e.spam)
 		w[refusedAsSpam] = min(max(ratio-1, 0)/20, 1) * d.most[refusedAsSpam]
 	}
 }

@@ -54,12 +54,13 @@ type evidence struct {
 	answers    float32 // of receivers
 	unknown    float32 // refused: no such user
 	spam       float32 // refused as spam
+	held       float32 // highest score
 	recent     uint64  // subject of the last message
 }
 
-func (e *evidence) counts() [11]*float32 {
+func (e *evidence) counts() [12]*float32 {
 	return [...]*float32{&e.messages, &e.recipients, &e.fresh, &e.run, &e.repeats, &e.newSubject, &e.networks, &e.froms,
-		&e.answers, &e.unknown, &e.spam}
+		&e.answers, &e.unknown, &e.spam, &e.held}
 }
 
 func (e *evidence) fade(now window.Seconds, halfLife float64) {

@@ -49,7 +49,7 @@ const (
 )
 
 // groupLimits is the most that a group adds to a score.
-var groupLimits = [groups]float32{bulk: 6, burst: 3, place: 8, guise: 6, novelty: 6, answers: 10, herd: 6, credit: 4}
+var groupLimits = [groups]float32{bulk: 6, burst: 3, place: 6.5, guise: 6, novelty: 6, answers: 10, herd: 6, credit: 4}
 
 // weight is a row of the table of weights.
 type weight struct {
@@ -106,7 +106,7 @@ var weights = [facts]weight{
 	manySenders: {"many-senders", guise, 4,
 		"different new envelope senders within two days, beyond what is usual",
 		"changing senders are made up by a program"},
-	newSubject: {"new-subject", guise, 2,
+	newSubject: {"new-subject", guise, 2.3,
 		"a subject unlike all earlier ones, by a sender whose subjects are all alike",
 		"a shop's mail says the same every day; when it suddenly says something else, somebody else may be writing"},
 	uploadFolder: {"upload-folder", novelty, 4.5,

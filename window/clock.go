@@ -11,7 +11,7 @@ type Clock struct {
 
 const (
 	leap      = 26 * time.Hour // a quiet server's log may well jump by a day
-	witnesses = 5
+	witnesses = 3
 )
 
 // Tick takes the time of a line and returns the time to count it at: the line's own, or the last good one where the line
