@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"detect":   {"window"},
 	"policy":   {"window"},
 	"incident": {"window"},
+	"hold":     {"window"},
 	"gateway":  rooms,
 	"web":      append([]string{"chart"}, rooms...),
 	"config":   append([]string{"gateway", "web"}, rooms...),
@@ -35,7 +36,7 @@ var arrows = map[string][]string{
 	"cmd": append([]string{"chart", "config", "daemon", "gateway", "lab", "sim", "web"}, rooms...),
 }
 
-var rooms = []string{"action", "incident", "policy", "detect", "check", "enrich", "panel", "track", "store", "tail", "exim", "window",
+var rooms = []string{"action", "hold", "incident", "policy", "detect", "check", "enrich", "panel", "track", "store", "tail", "exim", "window",
 	"netwatch", "fleet"}
 
 // source is one Go file of the module that is not a test.
