@@ -169,7 +169,7 @@ func (p *program) showFound(found []store.Found) error {
 }
 
 func foundTable(found []store.Found) *table {
-	t := newTable("time", "id", "class", "from", "by", ">to", "result", "subject")
+	t := newTable("!time", "!id", "class", "from", "by", ">to", "result", "subject")
 	for i := range found {
 		f := &found[i]
 		t.add(f.Time.Local().Format(time.DateTime), f.ID, f.Class.String(), angle(f.Sender), submitter(&f.Message),

@@ -17,14 +17,17 @@ import (
 type table struct {
 	heads []string
 	right []bool // columns of numbers
+	whole []bool // columns that are never cut
 	rows  [][]string
 }
 
-// newTable makes a table; a head that begins with > is that of a column of numbers.
+// newTable makes a table; a head that begins with > is that of a column of numbers, one that begins with ! of texts
+// that are of no use when they are cut.
 func newTable(heads ...string) *table {
-	t := &table{heads: make([]string, len(heads)), right: make([]bool, len(heads))}
+	t := &table{heads: make([]string, len(heads)), right: make([]bool, len(heads)), whole: make([]bool, len(heads))}
 	for i, h := range heads {
-		t.heads[i], t.right[i] = strings.CutPrefix(h, ">")
+		h, t.right[i] = strings.CutPrefix(h, ">")
+		t.heads[i], t.whole[i] = strings.CutPrefix(h, "!")
 	}
 	return t
 }
@@ -76,7 +79,7 @@ func (t *table) widths(width int) []int {
 	for ; width > 0 && total > width; total-- {
 		widest := -1
 		for i, w := range widths {
-			if !t.right[i] && w > least && (widest < 0 || w > widths[widest]) {
+			if !t.right[i] && !t.whole[i] && w > least && (widest < 0 || w > widths[widest]) {
 				widest = i
 			}
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 func TestTable(t *testing.T) {
-	table := newTable("name", ">count", "text")
+	table := newTable("!name", ">count", "text")
 	table.add("alice", "12", "short")
 	table.add("日本", "1,234", "evil\x1b[31m\n"+strings.Repeat("x", 60))
 	var wide, narrow strings.Builder

@@ -199,6 +199,9 @@ func (s screen) headline() string {
 }
 
 func (s screen) tabs() string {
+	if s.height == 0 { // nobody can press a key
+		return rankings[s.ranking].title
+	}
 	names := make([]string, len(rankings))
 	for i, r := range rankings {
 		names[i] = r.title
