@@ -165,14 +165,15 @@ func (p *program) showFound(found []store.Found) error {
 		_, err := io.WriteString(p.out, "No message found.\n")
 		return err
 	}
-	return foundTable(found).write(p.out, terminalWidth(p.out))
+	return foundTable(found, time.DateTime).write(p.out, terminalWidth(p.out))
 }
 
-func foundTable(found []store.Found) *table {
+// foundTable lists messages, with their times in a layout.
+func foundTable(found []store.Found, layout string) *table {
 	t := newTable("!time", "!id", "class", "from", "by", ">to", "result", "subject")
 	for i := range found {
 		f := &found[i]
-		t.add(f.Time.Local().Format(time.DateTime), f.ID, f.Class.String(), angle(f.Sender), submitter(&f.Message),
+		t.add(f.Time.Local().Format(layout), f.ID, f.Class.String(), angle(f.Sender), submitter(&f.Message),
 			number(f.RecipientCount), result(f), f.Subject)
 	}
 	return t

@@ -75,7 +75,7 @@ func (t *table) widths(width int) []int {
 		}
 		total += widths[i]
 	}
-	const least = 12
+	const least = 8
 	for ; width > 0 && total > width; total-- {
 		widest := -1
 		for i, w := range widths {

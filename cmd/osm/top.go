@@ -164,7 +164,7 @@ func (s screen) text() string {
 	}
 	ranked.write(&b, s.width) // a strings.Builder does not fail
 	b.WriteString("\n" + bold.Render("Newest messages") + "\n")
-	foundTable(first(s.seen.newest, newest)).write(&b, s.width)
+	foundTable(first(s.seen.newest, newest), time.TimeOnly).write(&b, s.width)
 	return b.String()
 }
 
