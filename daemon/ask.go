@@ -16,6 +16,13 @@ func (e *Engine) Ask(r *policy.Request, now time.Time) osm.Verdict {
 	switch r.State {
 	case policy.Data, policy.EndOfMessage, policy.NotSMTP:
 		return e.decide(r)
+	case policy.Rewrite:
+		if e.Rewriter != nil {
+			return e.Rewriter.Answer(r, func(recipient string) osm.Verdict {
+				m.Recipients = []string{recipient} // the others are not told: the first one decides for the message
+				return e.decide(r)
+			})
+		}
 	case policy.Rcpt:
 		e.asked.recipient(r.Instance, r.Recipient)
 		m.Recipients = []string{r.Recipient}
@@ -33,7 +40,7 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	if len(m.Recipients) == 0 {
 		m.Recipients = e.asked.recipients(r)
 	}
-	if r.State == policy.NotSMTP {
+	if r.State == policy.NotSMTP || r.State == policy.Rewrite && !m.Client.IsValid() {
 		m.Protocol = "local"
 		if name := e.User(r.UID); name != "" {
 			m.User = name // the number is the kernel's word; the name in a request is the caller's
@@ -44,13 +51,19 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	e.Enrich.Message(m)
 	m.Verdict = e.judge(m)
 	m.Verdict.Passive = e.Shadow
-	if !e.Shadow && (m.Verdict.Action == osm.Reject || m.Verdict.Action == osm.Defer) {
+	if !e.Shadow && refuses(r.State, m.Verdict.Action) {
 		e.Detect.Learn(m, false)
 		e.asked.refuse(m) // Exim will not log an arrival
 	} else {
 		e.asked.keep(m.ID, m.Verdict)
 	}
 	return m.Verdict
+}
+
+// refuses tells whether the answer to a question keeps Exim from taking the message. A local submission can't be deferred:
+// it is held. Where a rewrite rule asks, Exim has taken the message already.
+func refuses(at policy.State, a osm.Action) bool {
+	return at != policy.Rewrite && (a == osm.Reject || a == osm.Defer && at != policy.NotSMTP)
 }
 
 // asked is what policy queries leave behind for the log, and for each other. It is bounded whatever is asked.

@@ -28,7 +28,7 @@ type Options struct {
 	Start  tail.Start                     // where a log without a saved position begins; the zero value is its beginning
 	Load   func() (*config.Loaded, error) // reads the configuration again at a reload; nil: there is none
 	Ready  func()                         // called once, when everything is open and the log is being read
-	Panel  func() *panel.Panel            // nil: what Detect finds on this server
+	Panel  *panel.Panel                   // who owns what; nil: as the configuration says
 }
 
 // Daemon follows the logs, takes every line through the engine and saves what came of it together with how far it has
@@ -58,7 +58,9 @@ func New(cfg config.Config, o Options) (*Daemon, error) {
 	if d.zone == nil {
 		d.zone = time.Local
 	}
-	d.panel = panel.Open(cfg.Panel, "/", time.Now())
+	if d.panel = o.Panel; d.panel == nil {
+		d.panel = panel.Open(cfg.Panel, "/", time.Now())
+	}
 	return d, nil
 }
 

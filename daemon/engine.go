@@ -22,6 +22,8 @@ type Engine struct {
 	User   func(uid int) string // name of a unix user, "" when there is none
 	Shadow bool                 // what is decided at a question is not carried out
 
+	Rewriter *policy.Rewriter // answers Exim's rewrite rule and its router; nil: neither is in use
+
 	forgery exim.Forgery
 	asked   asked // what policy queries have decided before the log tells of it
 }
@@ -63,7 +65,11 @@ func (e *Engine) Process(entry *exim.Entry) {
 // from it what may be learned.
 func (e *Engine) arrival(m *osm.Message) {
 	e.Enrich.Message(m)
-	if v, ok := e.asked.take(m.ID); ok {
+	ask := e.asked.take
+	if e.Rewriter != nil {
+		ask = e.asked.find // Exim rewrites the children of aliases when it delivers
+	}
+	if v, ok := ask(m.ID); ok {
 		m.Verdict = v
 	} else {
 		m.Verdict = e.judge(m)

@@ -43,6 +43,10 @@ func listenUnix(path string) (net.Listener, error) {
 // openPolicy opens what mail servers ask on, and returns what serves it.
 func (s *session) openPolicy(ctx context.Context) (func() error, error) {
 	cfg := &s.cfg.Policy
+	var err error
+	if s.engine.Rewriter, err = policy.OpenRewriter(policy.KeyPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	var listeners []net.Listener
 	if cfg.Socket != "" {
 		l, err := listenUnix(cfg.Socket)

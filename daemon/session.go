@@ -134,7 +134,7 @@ func (s *session) follow(ctx context.Context) error {
 	}
 }
 
-// due tells whether it is time to flush: when much is pending, or a second after the last time. While pieces of a line
+// due tells whether it is time to flush: when much is pending, or some time after the last flush. While pieces of a line
 // are missing the log has been read further than it is understood: then it waits a little.
 func (s *session) due(b tail.Batch, now time.Time) bool {
 	s.mu.Lock()
@@ -144,12 +144,12 @@ func (s *session) due(b tail.Batch, now time.Time) bool {
 	if over := s.ledger.Tick(now); len(over) > 0 {
 		s.engine.Policy.Lists.Set(s.ledger.Entries())
 	}
-	pending := s.store.Pending()
-	if s.joiner.Holding() && pending < 2*flushAt && now.Sub(s.flushed) < 10*flushAfter {
+	pending, saveAfter := s.store.Pending(), time.Duration(s.cfg.Store.SaveAfter)
+	if s.joiner.Holding() && pending < 2*flushAt && now.Sub(s.flushed) < 10*saveAfter {
 		return false
 	}
 	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed()
-	return pending >= flushAt || changed && (b.AtEnd || b.Idle) && now.Sub(s.flushed) >= flushAfter
+	return pending >= flushAt || changed && (b.AtEnd || b.Idle) && now.Sub(s.flushed) >= saveAfter
 }
 
 // read takes a batch of lines through the engine, with a chance for questions in between.

@@ -135,7 +135,7 @@ func (d *demo) watch(ctx context.Context, server *lab.Exim, town *lab.Town, cfg 
 		Logger: slog.New(slog.NewTextHandler(show, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Watch:  service.Watch{Arrival: show.arrival, Delivery: show.delivery},
 		Ready:  sync.OnceFunc(func() { close(ready) }),
-		Panel:  func() *panel.Panel { return panel.Open(panel.DefaultConfig(), server.Root(), d.now()) },
+		Panel:  panel.Open(panel.DefaultConfig(), server.Root(), d.now()),
 	})
 	if err != nil {
 		return err
