@@ -143,6 +143,8 @@ func (r *Request) setExim(name, value string) (err error) {
 	case "exim_subject_b64":
 		m.Subject, err = decode(value)
 		m.HasSubject = true
+	case "exim_address_b64": // the recipient that REWRITE is about, exactly
+		r.Recipient, err = decode(value)
 	case "exim_recipients_b64":
 		var list string
 		list, err = decode(value)

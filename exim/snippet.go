@@ -1,0 +1,172 @@
+package exim
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Point is a place in Exim's configuration where it can ask osm. Its names are those of osm exim install --at.
+type Point string
+
+// The points, in the order in which a message passes them.
+const (
+	AtConnect Point = "connect"
+	AtAuth    Point = "auth"
+	AtMail    Point = "mail"
+	AtRcpt    Point = "rcpt"
+	AtData    Point = "data"
+	AtNotSMTP Point = "not_smtp"
+)
+
+type pointRow struct {
+	point              Point
+	state, option, acl string
+}
+
+// points says of each point which question it asks (the policy protocol's state), which option of Exim's names the ACL
+// that asks it, and which of osm's ACLs does.
+var points = [...]pointRow{
+	{AtConnect, "CONNECT", "acl_smtp_connect", "osm_ask"},
+	{AtAuth, "AUTH", "acl_smtp_auth", "osm_ask"},
+	{AtMail, "MAIL", "acl_smtp_mail", "osm_early"},
+	{AtRcpt, "RCPT", "acl_smtp_rcpt", "osm_early"},
+	{AtData, "DATA", "acl_smtp_data", "osm_late"},
+	{AtNotSMTP, "NOTSMTP", "acl_not_smtp", "osm_not_smtp"},
+}
+
+// Way is how Exim asks.
+type Way string
+
+// The two ways that Exim offers.
+const (
+	ByACL     Way = "acl"     // ACLs ask; the usual one
+	ByRewrite Way = "rewrite" // a rewrite rule asks, for sites that can't touch their ACLs
+)
+
+// HoldDomain is the domain of rewritten addresses: it exists nowhere (RFC 6761 section 6.4).
+const HoldDomain = "osm-hold.invalid"
+
+// Snippets are the pieces of configuration by which Exim asks osm. Everything they define begins with osm_ (ACLs, a
+// router, ACL variables); they define no macros, because a macro's name may not be contained in that of a later one
+// (specification 6.4).
+type Snippets struct {
+	Way     Way     // "" is ByACL
+	Socket  string  // osm's policy socket; "" is /run/osm/policy.sock
+	At      []Point // where ACLs ask; nil is at DATA and for local submissions, where one question covers a message
+	Closed  bool    // without an answer mail waits, instead of going its way
+	EximUID int     // the user id of Exim's own user, whose local submissions without a sender are bounces
+}
+
+// DefaultSocket is where osm's policy server listens.
+const DefaultSocket = "/run/osm/policy.sock"
+
+// socketPath is what may be in the socket's name: nothing that Exim's expansion takes for something else.
+var socketPath = regexp.MustCompile(`^/[A-Za-z0-9._/-]+$`)
+
+// ready fills in the defaults.
+func (s Snippets) ready() (Snippets, error) {
+	if s.Way == "" {
+		s.Way = ByACL
+	}
+	if s.Socket == "" {
+		s.Socket = DefaultSocket
+	}
+	if len(s.At) == 0 {
+		s.At = []Point{AtData, AtNotSMTP}
+	}
+	if s.Way != ByACL && s.Way != ByRewrite {
+		return s, fmt.Errorf("%q is no way to ask: there are %s and %s", s.Way, ByACL, ByRewrite)
+	}
+	if !socketPath.MatchString(s.Socket) || filepath.Clean(s.Socket) != s.Socket {
+		return s, fmt.Errorf("%q can't be the socket: an absolute path of letters, digits and ._-/ is needed", s.Socket)
+	}
+	for _, at := range s.At {
+		if !slices.ContainsFunc(points[:], func(p pointRow) bool { return p.point == at }) {
+			return s, fmt.Errorf("%q is no point to ask at: there are %s", at, pointNames())
+		}
+	}
+	if s.EximUID == 0 {
+		return s, errors.New("the user id of Exim's own user is not known")
+	}
+	return s, nil
+}
+
+func pointNames() string {
+	var names []string
+	for _, p := range points {
+		names = append(names, string(p.point))
+	}
+	return strings.Join(names, ", ")
+}
+
+// askSeconds is how long Exim waits for an answer. It counts whole seconds. After an unanswered question nothing more is asked about the
+// same message, so that this is all a message loses when osm is down.
+const askSeconds = 1
+
+// plain makes a value printable: a line end in it would be a line of the request's own (EXIM.md section 2).
+func plain(variable string) string { return `${sg{` + variable + `}{\N[^\x20-\x7e]\N}{?}}` }
+
+// recipientsLength is how much of the recipients' list is told, in bytes. A request larger than the socket's buffer would
+// make Exim wait in its write, which no timeout ends, while osm does not read.
+const recipientsLength = 65536
+
+// attribute is one name=value of a request.
+type attribute struct{ name, value string }
+
+func request(state string, more ...attribute) string {
+	all := append([]attribute{
+		{"request", "smtpd_access_policy"},
+		{"protocol_state", state},
+		{"protocol_name", plain("$received_protocol")},
+		{"client_address", "$sender_host_address"},
+		{"client_port", "$sender_host_port"},
+		{"server_port", "$received_port"},
+		{"helo_name", plain("$sender_helo_name")},
+		{"queue_id", "$message_exim_id"},
+		{"sender", plain("$sender_address")},
+		{"recipient_count", "$recipients_count"},
+		{"size", "${if >{$message_size}{0}{$message_size}{0}}"},
+		{"sasl_method", plain("$sender_host_authenticated")},
+		{"sasl_username", plain("$authenticated_id")},
+		{"encryption_cipher", plain("$tls_in_cipher")},
+		{"exim_uid", "$originator_uid"},
+		{"exim_ident", plain("$sender_ident")},
+		{"exim_cwd_b64", "${base64:$initial_cwd}"},
+		{"exim_subject_b64", "${base64:${length_998:$rh_subject:}}"},
+	}, more...)
+	var b strings.Builder
+	for _, a := range all {
+		b.WriteString(a.name + "=" + a.value + `\n`)
+	}
+	return b.String() + `\n`
+}
+
+// answer is the expansion that asks: nothing but an answer that is complete and understood gives "VERB text", and
+// everything else the empty string. An answer's final empty line arrives as two spaces, so a torn one does not match.
+func (s *Snippets) answer(request, verbs, text string) string {
+	return fmt.Sprintf(`${if match{${readsocket{%s}{%s}{%ds}{ }{unreachable}}}`+
+		`{\N^action=(%s)(?: (%s))?  $\N}{$1 $2}{}}`, s.Socket, request, askSeconds, verbs, text)
+}
+
+// Hook is what an ACL has at a point, among statements of its own: it goes on when osm has no objection. A discard can't
+// come out of an ACL that is called by require (specification 43.22), so it is a statement here.
+func (s *Snippets) Hook(at Point) string {
+	for _, p := range points {
+		if p.point != at {
+			continue
+		}
+		text := fmt.Sprintf("  require acl = %s %s\n", p.acl, p.state)
+		if at != AtConnect && at != AtAuth {
+			text += "  discard condition = ${if eq{$acl_m_osm_verb}{DISCARD}}\n"
+		}
+		return text
+	}
+	return ""
+}
+
+// asks tells whether something is asked at a point.
+func (s *Snippets) asks(at Point) bool { return slices.Contains(s.At, at) }

@@ -1,0 +1,95 @@
+package exim
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ACLs are the named ACLs that the hooks call, for the section that begins with "begin acl".
+func (s *Snippets) ACLs() string {
+	request := strings.ReplaceAll(request("$acl_arg1",
+		attribute{"recipient", plain("${if eq{$acl_arg1}{RCPT}{${quote_local_part:$local_part}@$domain}}")},
+		attribute{"exim_recipients_b64", "${base64:" + cutRecipients + "}"}), "%", "%%")
+	answer := s.answer(request, "DUNNO|OK|REJECT|DEFER|DEFER_IF_PERMIT|HOLD|DISCARD|PREPEND", `[\x20-\x7e]{1,400}?`)
+	return fmt.Sprintf(askACL, answer, s.unanswered()) + earlyACL + lateACL + fmt.Sprintf(notSMTPACL, s.EximUID)
+}
+
+// cutRecipients is the list of recipients, shortened between two of them when it is very long: recipient_count tells all.
+var cutRecipients = fmt.Sprintf(`${if >{${strlen:$recipients}}{%d}{${sg{${length_%[1]d:$recipients}}{\N,[^,]*$\N}{}}}{$recipients}}`,
+	recipientsLength)
+
+// askACL asks one question: $acl_arg1 is its state. Refusals and deferrals are carried out here; the rest is left to
+// those who call, in $acl_m_osm_verb and $acl_m_osm_text.
+const askACL = `
+# osm: one question. Without a whole answer acl_m_osm is empty, and nothing more is asked about the message.
+osm_ask:
+  warn  !condition = ${if def:acl_m_osm_down}
+        set acl_m_osm = %s
+  warn  set acl_m_osm_verb = ${extract{1}{ }{$acl_m_osm}}
+        set acl_m_osm_text = ${sg{$acl_m_osm}{\N^\S+ *\N}{}}
+  warn  condition = ${if eq{$acl_m_osm}{}}
+        !condition = ${if def:acl_m_osm_down}
+        set acl_m_osm_down = yes
+        logwrite = osm: no verdict at $acl_arg1
+%s  deny  condition = ${if eq{$acl_m_osm_verb}{REJECT}}
+        message = ${if def:acl_m_osm_text{$acl_m_osm_text}{refused by policy}}
+        log_message = osm: $acl_m_osm_text
+  defer condition = ${if match{$acl_m_osm_verb}{^DEFER}}
+        !condition = ${if eq{$acl_arg1}{NOTSMTP}}
+        message = ${if def:acl_m_osm_text{$acl_m_osm_text}{try again later}}
+        log_message = osm: $acl_m_osm_text
+  accept
+`
+
+// unanswered is what becomes of mail without an answer, in osm_ask.
+func (s *Snippets) unanswered() string {
+	if !s.Closed {
+		return ""
+	}
+	return `  defer condition = ${if def:acl_m_osm_down}
+        !condition = ${if eq{$acl_arg1}{NOTSMTP}}
+        message = 4.7.1 try again later
+        log_message = osm: no verdict
+  warn  condition = ${if def:acl_m_osm_down}
+        set acl_m_osm_verb = HOLD
+        set acl_m_osm_text = ` + NoVerdict + "\n"
+}
+
+// NoVerdict is the text of Queued.Verdict when a local submission is held because osm did not answer and mail is to wait
+// then: it is to be released, or judged, when osm is back.
+const NoVerdict = "no verdict"
+
+// earlyACL is for MAIL and RCPT. Before the data there is no freezing, but there is the named queue, which no queue runner
+// looks into. What is put into it is frozen as well at DATA.
+const earlyACL = `
+osm_early:
+  require acl = osm_ask $acl_arg1
+  warn  condition = ${if eq{$acl_m_osm_verb}{HOLD}}
+        set acl_m_osm_held = ${if def:acl_m_osm_text{$acl_m_osm_text}{held}}
+        queue = ` + HoldQueue + `
+  accept
+`
+
+// lateACL is for DATA and local submissions. Not even a deferral is possible for the latter: it would be a bounce.
+const lateACL = `
+osm_late:
+  require acl = osm_ask $acl_arg1
+  warn  condition = ${if or{{eq{$acl_m_osm_verb}{HOLD}}{match{$acl_m_osm_verb}{^DEFER}}}}
+        set acl_m_osm_held = ${if def:acl_m_osm_text{$acl_m_osm_text}{held}}
+  warn  condition = ${if def:acl_m_osm_held}
+        control = freeze/no_tell
+        logwrite = osm: held: $acl_m_osm_held
+  warn  condition = ${if eq{$acl_m_osm_verb}{PREPEND}}
+        condition = ${if match{$acl_m_osm_text}{\N^[A-Za-z][A-Za-z0-9-]*: \N}}
+        add_header = :at_start:$acl_m_osm_text
+  accept
+`
+
+// notSMTPACL lets the bounces pass that Exim itself makes: they come as its own user's submissions without a sender.
+const notSMTPACL = `
+osm_not_smtp:
+  accept senders = :
+         condition = ${if eq{$originator_uid}{%d}}
+  require acl = osm_late $acl_arg1
+  accept
+`
