@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"osm"
 )
@@ -90,14 +88,13 @@ func (r *ranking) top(value string) *Top {
 	return top
 }
 
-// where is the condition on hourly_DAY and refusal_DAY.
+// where is the condition on hourly_DAY and refusal_DAY. The classes are a mask: a list would be searched for each row.
 func (r *ranking) where(s span) string {
-	classes := make([]string, len(r.query.Classes))
-	for i, c := range r.query.Classes {
-		classes[i] = strconv.Itoa(int(c))
+	mask := 0
+	for _, c := range r.query.Classes {
+		mask |= 1 << c
 	}
-	return fmt.Sprintf("kind = %d AND hour BETWEEN %d AND %d AND class IN (%s)", r.kind, s.first, s.last,
-		strings.Join(classes, ","))
+	return fmt.Sprintf("kind = %d AND hour BETWEEN %d AND %d AND %d >> class & 1", r.kind, s.first, s.last, mask)
 }
 
 // candidates adds the first values of a day, by the one sum that decides.
