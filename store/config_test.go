@@ -19,7 +19,7 @@ func TestConfigCheck(t *testing.T) {
 		"short":     {func(c *Config) { c.Keep = osm.Duration(time.Hour) }, []string{"keep"}},
 		"long":      {func(c *Config) { c.Keep = osm.Duration(20 * 365 * 24 * time.Hour) }, []string{"keep"}},
 		"tiny":      {func(c *Config) { c.MaxSize = 1 << 20 }, []string{"max_size"}},
-		"all wrong": {func(c *Config) { *c = Config{} }, []string{"path", "keep", "max_size"}},
+		"all wrong": {func(c *Config) { *c = Config{} }, []string{"path", "keep", "save_after", "max_size"}},
 	} {
 		cfg := good
 		test.change(&cfg)

@@ -36,10 +36,8 @@ func (s *Store) Flush(now time.Time, positions []osm.Position) error {
 	if err == nil {
 		s.batch.reset()
 		s.closeDays(openDays)
-		if err = s.retain(); err != nil {
-			s.log.Warn("old days of the store cannot be dropped", "error", err)
-		}
-		s.report(err)
+		// What was added is safe: that old days stay is told by Health.
+		s.report(s.retain())
 		return nil
 	}
 	err = failed("flush", s.path, err)
@@ -55,7 +53,7 @@ func (s *Store) write(positions []osm.Position) error {
 	days := slices.Clone(s.days)
 	planned, after := s.lines.plan(s.batch.text, s.batch.cuts)
 	compressed := make(chan struct{})
-	blocks := append([]blockWrite(nil), planned...)
+	blocks := slices.Clone(planned)
 	go func() {
 		compress(blocks, s.encoder)
 		close(compressed)
