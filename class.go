@@ -131,8 +131,12 @@ func ParseKeyKind(s string) (KeyKind, error) {
 	return NoKey, fmt.Errorf("unknown key %q: want one of %v", s, keyNames[1:])
 }
 
-// UnmarshalText reads a kind of key from a config file.
+// UnmarshalText reads a kind of key from a config file; none is NoKey.
 func (k *KeyKind) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*k = NoKey
+		return nil
+	}
 	*k, err = ParseKeyKind(string(text))
 	return err
 }
@@ -146,4 +150,9 @@ type Key struct {
 	Value string  `json:"value"`
 }
 
-func (k Key) String() string { return k.Kind.String() + ":" + k.Value }
+func (k Key) String() string {
+	if k == (Key{}) {
+		return ""
+	}
+	return k.Kind.String() + ":" + k.Value
+}

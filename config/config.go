@@ -10,6 +10,7 @@ import (
 	"osm/detect"
 	"osm/enrich"
 	"osm/exim"
+	"osm/hold"
 	"osm/incident"
 	"osm/panel"
 	"osm/policy"
@@ -33,6 +34,7 @@ type Config struct {
 	Rules    []policy.Rule   `toml:"rule" doc:"Limits and conditions of your own, asked in the order of the file."`
 	Incident incident.Config `toml:"incident" doc:"How findings about one sender become one incident."`
 	Alert    action.Config   `toml:"alert" doc:"Who is told about incidents, and how."`
+	Hold     hold.Config     `toml:"hold" doc:"What becomes of mail that is held."`
 	Store    store.Config    `toml:"store" doc:"Where the history is kept, and for how long."`
 	Control  Control         `toml:"control" doc:"How the osm command talks to the running daemon."`
 }
@@ -49,6 +51,7 @@ func Defaults() Config {
 		Incident: incident.DefaultConfig(),
 		Alert:    action.DefaultConfig(),
 		Policy:   policy.DefaultConfig(),
+		Hold:     hold.DefaultConfig(),
 		Store:    store.DefaultConfig(),
 		Control:  Control{Socket: "/run/osm/control.sock"},
 	}

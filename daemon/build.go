@@ -10,6 +10,7 @@ import (
 	"osm/config"
 	"osm/detect"
 	"osm/enrich"
+	"osm/hold"
 	"osm/panel"
 	"osm/policy"
 	"osm/track"
@@ -42,6 +43,7 @@ func newEngine(cfg config.Config, o engineOptions) (*Engine, error) {
 			Logger: o.Logger}),
 		Detect: detect.New(cfg.Detect),
 		Policy: rules,
+		Lane:   hold.NewLane(cfg.Hold.FastLane),
 		Sink:   o.Sink,
 		User:   user,
 		Shadow: cfg.Policy.Mode == policy.Shadow,

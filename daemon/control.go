@@ -108,6 +108,15 @@ func (s *session) control() http.Handler {
 	})
 	handle("GET /v1/audit", func(*http.Request, string) (any, error) { return s.audit(), nil })
 	handle("POST /v1/audit/{id}/undo", func(r *http.Request, by string) (any, error) { return s.undo(r.PathValue("id"), by, time.Now()) })
+	handle("GET /v1/held", func(r *http.Request, _ string) (any, error) { return s.held(r.URL.Query(), time.Now()) })
+	handle("GET /v1/held/{id}", func(r *http.Request, _ string) (any, error) { return s.heldOne(r.PathValue("id"), time.Now()) })
+	handle("POST /v1/held", func(r *http.Request, by string) (any, error) {
+		var o HeldOrder
+		if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20)).Decode(&o); err != nil {
+			return nil, fmt.Errorf("read the order: %w", err)
+		}
+		return s.orderHeld(r.Context(), o, by, time.Now())
+	})
 	handle("GET /v1/incidents", func(*http.Request, string) (any, error) { return s.incidents(), nil })
 	handle("POST /v1/incidents/{id}/close", func(r *http.Request, by string) (any, error) {
 		s.mu.Lock()
@@ -196,11 +205,21 @@ func (s *session) order(o Order, by string, now time.Time) (d policy.Deed, err e
 	default:
 		return d, fmt.Errorf("unknown order %q: want block, allow, unlist or forgive", o.What)
 	}
+	if err == nil && (o.What == policy.Allow || o.What == policy.Forgive) {
+		s.holds.book.Looked(d.Key)
+		s.holds.lookSoon()
+	}
 	s.engine.Policy.Lists.Set(s.ledger.Entries())
 	return d, err
 }
 
 func (s *session) undo(id, by string, now time.Time) (policy.Deed, error) {
+	s.mu.Lock()
+	d, _ := s.ledger.Deed(id)
+	s.mu.Unlock()
+	if d.What == Delete {
+		return s.takeBack(d, by, now)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, err := s.ledger.Undo(id, by, now)

@@ -24,11 +24,12 @@ const DetectState = "detect/"
 type Options struct {
 	Logger *slog.Logger
 	Watch  Watch
-	Zone   *time.Location                 // of log times without a zone; nil is local
-	Start  tail.Start                     // where a log without a saved position begins; the zero value is its beginning
-	Load   func() (*config.Loaded, error) // reads the configuration again at a reload; nil: there is none
-	Ready  func()                         // called once, when everything is open and the log is being read
-	Panel  *panel.Panel                   // who owns what; nil: as the configuration says
+	Zone   *time.Location                                 // of log times without a zone; nil is local
+	Start  tail.Start                                     // where a log without a saved position begins; the zero value is its beginning
+	Load   func() (*config.Loaded, error)                 // reads the configuration again at a reload; nil: there is none
+	Queue  func(ctx context.Context) (*exim.Queue, error) // Exim's queue; nil: that of the Exim on this machine
+	Ready  func()                                         // called once, when everything is open and the log is being read
+	Panel  *panel.Panel                                   // who owns what; nil: as the configuration says
 }
 
 // Daemon follows the logs, takes every line through the engine and saves what came of it together with how far it has
@@ -88,7 +89,8 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 		return err
 	}
 	alarm := newAlarm(d.cfg, d.options.Logger)
-	engine, err := newEngine(d.cfg, engineOptions{Sink: &record{store: history, alarm: alarm, watch: d.options.Watch, log: d.options.Logger}, Panel: d.panel,
+	held := newHolds(d.cfg.Hold)
+	engine, err := newEngine(d.cfg, engineOptions{Sink: &record{store: history, alarm: alarm, holds: held, watch: d.options.Watch, log: d.options.Logger}, Panel: d.panel,
 		Lookup: lookup(ctx, history, d.options.Logger), Logger: d.options.Logger})
 	if err != nil {
 		return err
@@ -100,7 +102,7 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, follower.Close()) }()
-	s := newSession(d, engine, alarm, history, follower)
+	s := newSession(d, engine, alarm, held, history, follower)
 	for _, p := range positions {
 		s.at[p.Path] = p
 	}

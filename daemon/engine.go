@@ -7,6 +7,7 @@ import (
 	"osm/detect"
 	"osm/enrich"
 	"osm/exim"
+	"osm/hold"
 	"osm/policy"
 	"osm/track"
 )
@@ -20,7 +21,8 @@ type Engine struct {
 	Policy *policy.Policy
 	Sink   Sink
 	User   func(uid int) string // name of a unix user, "" when there is none
-	Shadow bool                 // what is decided at a question is not carried out
+	Lane   *hold.Lane
+	Shadow bool // what is decided at a question is not carried out
 
 	Rewriter *policy.Rewriter // answers Exim's rewrite rule and its router; nil: neither is in use
 
@@ -72,16 +74,17 @@ func (e *Engine) arrival(m *osm.Message) {
 	if v, ok := ask(m.ID); ok {
 		m.Verdict = v
 	} else {
-		m.Verdict = e.judge(m)
+		m.Verdict, _ = e.judge(m)
 		m.Verdict.Passive = true
 	}
 	e.Detect.Learn(m, !m.Verdict.Stops())
 	e.Sink.Arrival(m)
 }
 
-// judge counts a message and weighs it.
-func (e *Engine) judge(m *osm.Message) osm.Verdict {
-	return e.Policy.Decide(m, verdict(e.Detect.Find(m)))
+// judge counts a message and weighs it. What the detection alone found comes beside the verdict.
+func (e *Engine) judge(m *osm.Message) (v, found osm.Verdict) {
+	found = verdict(e.Detect.Find(m))
+	return e.Policy.Decide(m, found), found
 }
 
 // delivery takes a receiver's answer as evidence, except for a message that would have been stopped: in active mode it would not have

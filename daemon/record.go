@@ -23,6 +23,7 @@ type Watch struct {
 type record struct {
 	store *store.Store
 	alarm *alarm
+	holds *holds
 	watch Watch
 	log   *slog.Logger
 	last  time.Time // of the latest line that bore one
@@ -39,6 +40,7 @@ func (r *record) Arrival(m *osm.Message) {
 	r.store.Arrival(m)
 	if m.Verdict.Action != osm.Accept {
 		r.alarm.note(m, time.Now())
+		r.holds.arrival(m, time.Now())
 	}
 	if r.watch.Arrival != nil {
 		r.watch.Arrival(m)
@@ -47,6 +49,7 @@ func (r *record) Arrival(m *osm.Message) {
 
 func (r *record) Delivery(m *osm.Message, d *osm.Delivery) {
 	r.store.Delivery(m, d)
+	r.holds.delivery(m, d, time.Now())
 	if r.watch.Delivery != nil {
 		r.watch.Delivery(m, d)
 	}
@@ -64,6 +67,7 @@ var kept = map[exim.Kind]store.EventKind{
 }
 
 func (r *record) Other(entry *exim.Entry, ev *track.Event) {
+	r.holds.line(entry, ev, time.Now())
 	kind, keep := kept[entry.Kind]
 	if ev.Forged != exim.NoSign {
 		kind, keep = store.Forged, true

@@ -35,6 +35,7 @@ type session struct {
 	mu     sync.Mutex // guards what follows: it is held for some dozen lines at most, and never over I/O
 	engine *Engine
 	alarm  *alarm
+	holds  *holds
 	ledger *policy.Ledger
 }
 
@@ -51,8 +52,8 @@ const (
 // ledgerState begins the keys under which the store keeps the lists and the audit trail.
 const ledgerState = "ledger/"
 
-func newSession(d *Daemon, e *Engine, a *alarm, history *store.Store, f *tail.Follower) *session {
-	return &session{Daemon: d, engine: e, alarm: a, store: history, follower: f, ledger: policy.NewLedger(),
+func newSession(d *Daemon, e *Engine, a *alarm, h *holds, history *store.Store, f *tail.Follower) *session {
+	return &session{Daemon: d, engine: e, alarm: a, holds: h, store: history, follower: f, ledger: policy.NewLedger(),
 		parser: exim.NewParser(d.zone), at: map[string]osm.Position{}}
 }
 
@@ -70,7 +71,9 @@ func (s *session) restore(ctx context.Context) error {
 		each(DetectState, s.engine.Detect.Restore),
 		each(IncidentState, func(_ string, blob []byte) error { return s.alarm.book.Restore(blob) }),
 		each(letterState, func(_ string, blob []byte) error { return s.alarm.outbox.Restore(blob) }),
-		each(ledgerState, s.ledger.Restore))
+		each(ledgerState, s.ledger.Restore),
+		each(holdState, s.holds.book.Restore))
+	s.holds.keepSecret()
 	s.engine.Policy.Lists.Set(s.ledger.Entries())
 	return err
 }
@@ -82,6 +85,8 @@ func (s *session) serve(ctx context.Context) error {
 	defer others.Wait()
 	defer cancel()
 	others.Go(func() { s.alarm.send(ctx) })
+	others.Go(func() { s.keepHeld(ctx) })
+	others.Go(func() { s.pushOut(ctx) })
 	others.Go(func() { s.keepServing(ctx, "control socket", s.openControl) })
 	others.Go(func() { s.keepServing(ctx, "policy socket", s.openPolicy) })
 	if s.options.Ready != nil {
@@ -148,7 +153,7 @@ func (s *session) due(b tail.Batch, now time.Time) bool {
 	if s.joiner.Holding() && pending < 2*flushAt && now.Sub(s.flushed) < 10*saveAfter {
 		return false
 	}
-	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed()
+	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed() || s.holds.book.Changed()
 	return pending >= flushAt || changed && (b.AtEnd || b.Idle) && now.Sub(s.flushed) >= saveAfter
 }
 
@@ -224,6 +229,7 @@ func (s *session) gather() error {
 	s.engine.Detect.Dirty(func(key string, blob []byte) { s.store.SaveState(DetectState+key, append([]byte(nil), blob...)) })
 	s.ledger.Dirty(func(key string, blob []byte) { s.store.SaveState(ledgerState+key, blob) })
 	return errors.Join(
+		s.holds.book.Dirty(func(key string, blob []byte) { s.store.SaveState(holdState+key, blob) }),
 		s.alarm.book.Dirty(func(id string, blob []byte) { s.store.SaveState(IncidentState+id, blob) }),
 		s.alarm.outbox.Dirty(func(id string, blob []byte) { s.store.SaveState(letterState+id, blob) }))
 }

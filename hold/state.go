@@ -56,8 +56,8 @@ func (b *Book) encode(key string) ([]byte, error) {
 		return nil, nil
 	}
 	kind, value, _ := strings.Cut(strings.TrimPrefix(key, groupPrefix), ":")
-	k, err := osm.ParseKeyKind(kind)
-	if err != nil && kind != "" {
+	var k osm.KeyKind
+	if err := k.UnmarshalText([]byte(kind)); err != nil {
 		return nil, err
 	}
 	if g, ok := b.groups[osm.Key{Kind: k, Value: value}]; ok {

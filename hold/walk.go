@@ -37,12 +37,13 @@ func (b *Book) Moved(id, queue string) {
 	}
 }
 
-// Missing looks at the n messages below a place, like Each, after a walk that began at a time and saw all of the spool:
-// those that were held before and are not there are gone.
-func (b *Book) Missing(below, n int, began, now time.Time) int {
-	return b.Each(below, n, func(m *Message) {
-		if m.seen != b.walk && m.Changed.Before(began) {
-			b.Left(m.ID, "not in the queue any more", now)
+// Missing looks at the n messages below a place, like Each, after a walk that began at a time and was through all of the
+// spool: it names those that were held before and were not seen.
+func (b *Book) Missing(below, n int, began time.Time) (ids []string, next int) {
+	next = b.Each(below, n, func(m *Message) {
+		if m.seen != b.walk && m.State.Live() && m.Changed.Before(began) {
+			ids = append(ids, m.ID)
 		}
 	})
+	return ids, next
 }

@@ -100,6 +100,15 @@ func (l *Ledger) Remove(key osm.Key, by, reason string, now time.Time) (Deed, er
 // Note records a deed that is not about the lists.
 func (l *Ledger) Note(d Deed) Deed { return l.record(d) }
 
+// Deed finds a deed by its id.
+func (l *Ledger) Deed(id string) (Deed, bool) {
+	i := slices.IndexFunc(l.deeds, func(d Deed) bool { return d.ID == id })
+	if i < 0 {
+		return Deed{}, false
+	}
+	return l.deeds[i], true
+}
+
 // Undo takes a deed about the lists back: what was there before it is there again.
 func (l *Ledger) Undo(id, by string, now time.Time) (Deed, error) {
 	i := slices.IndexFunc(l.deeds, func(d Deed) bool { return d.ID == id })

@@ -1,0 +1,185 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"osm"
+	"osm/exim"
+	"osm/hold"
+	"osm/track"
+)
+
+// holdState begins the keys under which the store keeps held mail.
+const holdState = "hold/"
+
+// holds is the held mail. The engine tells it what the log says, orders come by the control socket, and one goroutine of its
+// own (see keepHeld) keeps it in step with Exim's queue. It is guarded by the session's mutex but for what says otherwise.
+type holds struct {
+	cfg     hold.Config
+	book    *hold.Book
+	changed chan struct{} // closed and replaced when orders have been carried out
+
+	wake  chan struct{}              // any goroutine: there is something to do
+	queue atomic.Pointer[exim.Queue] // any goroutine: nil while Exim can't be found
+	push  chan exim.Place            // released messages whose delivery is begun at once
+	soon  atomic.Bool                // a sender was forgiven: what has cleared is looked for now
+}
+
+// pushes is how many released messages are delivered at once; the others go with Exim's next queue run.
+const pushes = 100
+
+func newHolds(cfg hold.Config) *holds {
+	return &holds{cfg: cfg, book: hold.NewBook(cfg), changed: make(chan struct{}), wake: make(chan struct{}, 1),
+		push: make(chan exim.Place, pushes)}
+}
+
+// awake makes the worker look for something to do.
+func (h *holds) awake() {
+	select {
+	case h.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// lookSoon makes the worker look for what has cleared, without waiting for the next walk.
+func (h *holds) lookSoon() {
+	h.soon.Store(true)
+	h.awake()
+}
+
+// arrival notes what was decided about a message, where Exim was told.
+func (h *holds) arrival(m *osm.Message, now time.Time) {
+	v := &m.Verdict
+	if v.Shadow || v.Passive {
+		return
+	}
+	switch v.Action {
+	case osm.Hold:
+		h.book.Hold(hold.FromVerdict(m), v.Score, now)
+	case osm.Reject:
+		h.book.Stopped(v.Key)
+	}
+}
+
+// line notes what the log tells of a message's end as a held one. Forged lines are not believed.
+func (h *holds) line(entry *exim.Entry, ev *track.Event, now time.Time) {
+	if entry.ID == "" || ev.Forged != exim.NoSign {
+		return
+	}
+	switch entry.Kind {
+	case exim.Completed:
+		h.book.Left(entry.ID, "delivered by somebody else", now)
+	case exim.Thawed:
+		h.book.Left(entry.ID, "released by somebody else", now)
+	case exim.Removed:
+		h.book.Left(entry.ID, "removed by somebody else", now)
+	}
+}
+
+// delivery notes that a message was delivered, at least to one recipient.
+func (h *holds) delivery(m *osm.Message, d *osm.Delivery, now time.Time) {
+	if d.Outcome == osm.Delivered {
+		h.book.Left(m.ID, "delivered by somebody else", now)
+	}
+}
+
+// keepSecret makes the key of release tokens where there is none.
+func (h *holds) keepSecret() {
+	if len(h.book.Secret()) != hold.SecretSize {
+		key := make([]byte, hold.SecretSize)
+		rand.Read(key) // never fails (crypto/rand)
+		h.book.SetSecret(key)
+	}
+}
+
+// findQueue finds Exim's spool and program, as the options or the configuration say.
+func (s *session) findQueue(ctx context.Context) (*exim.Queue, error) {
+	if s.options.Queue != nil {
+		return s.options.Queue(ctx)
+	}
+	binary := s.cfg.Exim.Binary
+	if binary == "" {
+		found, err := exim.FindBinary("/")
+		if err != nil {
+			return nil, err
+		}
+		binary = found
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	i, err := exim.Inspect(ctx, binary)
+	if err != nil {
+		return nil, err
+	}
+	return &exim.Queue{Spool: i.Spool, Command: exim.Program(binary)}, nil
+}
+
+// errNoQueue says why orders about held mail can't be carried out.
+var errNoQueue = errors.New("Exim's queue can't be reached: the daemon's log says why")
+
+// keepHeld keeps the book in step with Exim's queue until ctx is done: it carries out orders, looks through the spool, ends
+// holds whose time is over and releases those whose verdict has cleared. It runs Exim; no lock is held meanwhile.
+func (s *session) keepHeld(ctx context.Context) {
+	h := s.holds
+	said := ""
+	var walked time.Time
+	for ctx.Err() == nil {
+		q := h.queue.Load()
+		if q == nil {
+			found, err := s.findQueue(ctx)
+			if err != nil && err.Error() != said {
+				said = err.Error()
+				s.options.Logger.Warn("held mail can't be looked after: Exim is not found; it is tried again", "error", err)
+			}
+			q = found
+			h.queue.Store(q)
+		}
+		if q != nil {
+			s.carryOut(ctx, q)
+			if time.Since(walked) >= time.Duration(h.cfg.Walk) {
+				s.lookThrough(ctx, q)
+				walked = time.Now()
+			} else if h.soon.CompareAndSwap(true, false) {
+				s.releaseAllCleared()
+			}
+			s.carryOut(ctx, q)
+		}
+		s.mu.Lock()
+		due := h.book.Next()
+		s.mu.Unlock()
+		next := max(time.Until(walked.Add(time.Duration(h.cfg.Walk))), time.Second)
+		if q == nil {
+			next = retryMost
+		} else if !due.IsZero() {
+			next = min(next, max(time.Until(due), 0))
+		}
+		timer := time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+		case <-h.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// pushOut begins the delivery of messages that were released, so that a person need not wait for the next queue run. How that goes
+// is the log's to tell: they are ordinary messages now.
+func (s *session) pushOut(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case place := <-s.holds.push:
+			if q := s.holds.queue.Load(); q != nil {
+				if err := q.Deliver(ctx, place); err != nil && ctx.Err() == nil {
+					s.options.Logger.Warn("a released message was not delivered at once: the next queue run tries it", "error", err)
+				}
+			}
+		}
+	}
+}

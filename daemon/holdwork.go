@@ -1,0 +1,282 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"osm"
+	"osm/exim"
+	"osm/hold"
+)
+
+const (
+	commandTime = time.Minute // for one call of Exim that does not deliver
+	workAtOnce  = 200         // messages in one call of Exim
+	lookAtOnce  = 1000        // messages of the book looked at with the mutex held
+)
+
+// carryOut does what is ordered about held messages, until nothing is left to do.
+func (s *session) carryOut(ctx context.Context, q *exim.Queue) {
+	for ctx.Err() == nil {
+		s.mu.Lock()
+		work := s.holds.book.Work(workAtOnce, time.Now())
+		s.mu.Unlock()
+		if len(work) == 0 {
+			return
+		}
+		places := map[hold.State][]exim.Place{}
+		for _, m := range work {
+			places[m.State] = append(places[m.State], exim.Place{ID: m.ID, Queue: m.Queue})
+		}
+		failed := map[string]error{}
+		s.command(ctx, q.Release, places[hold.Releasing], failed)
+		s.command(ctx, q.Remove, places[hold.Deleting], failed)
+		s.done(ctx, work, failed)
+	}
+}
+
+// command runs Exim for some messages and notes those for which it did not work.
+func (s *session) command(ctx context.Context, do func(context.Context, ...exim.Place) error, places []exim.Place, failed map[string]error) {
+	if len(places) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	err := do(ctx, places...)
+	if err == nil {
+		return
+	}
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	for _, err := range all {
+		if one, ok := errors.AsType[*exim.QueueError](err); ok {
+			failed[one.ID] = err
+			continue
+		}
+		for _, p := range places { // it ended early
+			failed[p.ID] = err
+		}
+	}
+}
+
+// done tells the book how orders went, and the senders of mail that has expired.
+func (s *session) done(ctx context.Context, work []hold.Message, failed map[string]error) {
+	now := time.Now()
+	expired := map[osm.Key][]hold.Message{}
+	s.mu.Lock()
+	for _, m := range work {
+		err := failed[m.ID]
+		if err != nil && ctx.Err() != nil {
+			err = errors.New("osm was stopped meanwhile")
+		}
+		after, _ := s.holds.book.Done(m.ID, err, now)
+		if err != nil {
+			s.options.Logger.Warn("what was ordered about a held message did not work: it is held as before", "id", m.ID, "error", err)
+		} else if m.State == hold.Releasing {
+			select {
+			case s.holds.push <- exim.Place{ID: m.ID}:
+			default: // the queue runner takes it
+			}
+		}
+		if after.State == hold.Expired {
+			expired[after.Key] = append(expired[after.Key], after)
+		}
+	}
+	close(s.holds.changed)
+	s.holds.changed = make(chan struct{})
+	s.mu.Unlock()
+	if s.holds.cfg.NoticeEnd {
+		for _, all := range expired {
+			s.notice(ctx, hold.ExpiredNotice, all, now)
+		}
+	}
+}
+
+// lookThrough brings the book in step with the spool, ends what is over, and releases what has cleared.
+func (s *session) lookThrough(ctx context.Context, q *exim.Queue) {
+	whole, began := s.walkSpool(ctx, q)
+	if whole {
+		s.dropMissing(ctx, q, began)
+	}
+	for round := false; !round && ctx.Err() == nil; {
+		s.mu.Lock()
+		round = s.holds.book.Sweep(lookAtOnce, time.Now())
+		s.mu.Unlock()
+	}
+	s.mu.Lock()
+	s.holds.book.SweepGroups(time.Now())
+	s.mu.Unlock()
+	s.releaseAllCleared()
+	if s.holds.cfg.NoticeHeld {
+		s.noticeHeld(ctx)
+	}
+}
+
+// walkSpool looks at every message in the spool, a batch at a time. It tells whether it saw all, and when it began.
+func (s *session) walkSpool(ctx context.Context, q *exim.Queue) (whole bool, began time.Time) {
+	began, whole = time.Now(), true
+	s.mu.Lock()
+	s.holds.book.BeginWalk()
+	s.mu.Unlock()
+	batch := make([]exim.Place, 0, lookAtOnce)
+	for place, err := range q.Places(ctx) {
+		if err != nil {
+			whole = false
+			s.options.Logger.Warn("a part of the spool can't be looked through: what was done to held mail by hand may go unnoticed", "error", err)
+			continue
+		}
+		if batch = append(batch, place); len(batch) == cap(batch) {
+			s.look(ctx, q, batch)
+			batch = batch[:0]
+		}
+	}
+	s.look(ctx, q, batch)
+	return whole && ctx.Err() == nil, began
+}
+
+// look compares some of the spool with the book.
+func (s *session) look(ctx context.Context, q *exim.Queue, batch []exim.Place) {
+	s.mu.Lock()
+	read := make([]exim.Place, 0, len(batch))
+	for _, p := range batch {
+		if s.holds.book.Saw(p.ID, p.Queue) {
+			read = append(read, p)
+		}
+	}
+	s.mu.Unlock()
+	for _, p := range read {
+		m, err := q.Read(p)
+		if errors.Is(err, exim.ErrGone) {
+			continue
+		}
+		if err != nil {
+			s.options.Logger.Debug("a spool file can't be read", "error", err)
+			continue
+		}
+		s.compare(ctx, q, m)
+	}
+	s.carryOut(ctx, q) // a walk through a million takes a while: orders don't wait for it
+}
+
+// compare brings what the book says of one message in step with its spool file.
+func (s *session) compare(ctx context.Context, q *exim.Queue, m *exim.Queued) {
+	verdict, text, ours := m.Verdict()
+	if !ours {
+		return
+	}
+	s.mu.Lock()
+	_, known := s.holds.book.Get(m.ID)
+	s.mu.Unlock()
+	var found hold.Message
+	var score float64
+	if !known && m.Held() {
+		found, score = s.fromSpool(ctx, q, m, verdict, text)
+	}
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !m.Held():
+		s.holds.book.Left(m.ID, "released by somebody else", now)
+	case known:
+		s.holds.book.Moved(m.ID, m.Queue)
+		s.holds.book.Hold(hold.Message{ID: m.ID}, 0, now)
+	default:
+		s.holds.book.Hold(found, score, now)
+	}
+}
+
+// fromSpool is what can be known of a message that osm held and has no record of: the spool says when and why, the history who
+// was charged.
+func (s *session) fromSpool(ctx context.Context, q *exim.Queue, m *exim.Queued, verdict, text string) (found hold.Message, score float64) {
+	if past, err := s.store.Message(ctx, m.ID); err == nil && past.Verdict.Action == osm.Hold {
+		found, score = hold.FromVerdict(past), past.Verdict.Score
+	}
+	found.ID, found.Queue, found.Sender, found.To, found.Recipients = m.ID, m.Queue, m.Sender, m.Recipients, len(m.Recipients)
+	found.Subject, found.Since = m.Header("subject"), m.Frozen
+	if found.Verdict == "" {
+		found.Verdict, found.Detail = verdict, text
+	}
+	if found.Since.IsZero() {
+		found.Since = m.Received
+	}
+	local := !m.Client.IsValid()
+	if found.Owner = m.Login; local {
+		found.Owner = m.User
+	}
+	if found.Key.Value == "" {
+		switch {
+		case local:
+			found.Key = osm.Key{Kind: osm.KeyUser, Value: m.User}
+		case m.Login != "":
+			found.Key = osm.Key{Kind: osm.KeyLogin, Value: m.Login}
+		default:
+			found.Key = osm.Key{Kind: osm.KeySender, Value: m.Sender}
+		}
+	}
+	if size, err := q.Size(m.Place); err == nil {
+		found.Size = size
+	}
+	return found, score
+}
+
+// dropMissing finds out what became of messages that a walk did not see. One that was moved while the walk was on is looked for
+// once more.
+func (s *session) dropMissing(ctx context.Context, q *exim.Queue, began time.Time) {
+	s.mu.Lock()
+	below := s.holds.book.All()
+	s.mu.Unlock()
+	for below > 0 && ctx.Err() == nil {
+		var ids []string
+		s.mu.Lock()
+		ids, below = s.holds.book.Missing(below, lookAtOnce, began)
+		s.mu.Unlock()
+		for _, id := range ids {
+			if _, err := q.Find(id); errors.Is(err, exim.ErrGone) {
+				s.mu.Lock()
+				s.holds.book.Left(id, "not in the queue any more", time.Now())
+				s.mu.Unlock()
+			}
+		}
+	}
+}
+
+// bySelf is who orders a release when a verdict has cleared.
+const bySelf = "osm"
+
+// releaseAllCleared looks at every sender that mail is held of.
+func (s *session) releaseAllCleared() {
+	s.mu.Lock()
+	waiting := s.holds.book.Waiting()
+	s.mu.Unlock()
+	for _, key := range waiting {
+		s.releaseCleared(key)
+	}
+}
+
+// releaseCleared releases what is held of a sender that the detection no longer suspects.
+func (s *session) releaseCleared(key osm.Key) {
+	now := time.Now()
+	s.mu.Lock()
+	g, _ := s.holds.book.Group(key)
+	b, known := s.engine.Detect.Explain(key, now)
+	cfg := &s.cfg.Detect
+	cleared := known && g.Cleared(b.Score, cfg.Suspect, time.Duration(cfg.HalfLife), now)
+	s.mu.Unlock()
+	if !cleared {
+		return
+	}
+	reason := fmt.Sprintf("the score has fallen from %.1f to %.1f", g.Score, b.Score)
+	answer := s.orderEach(HeldOrder{What: Release, Key: key, Reason: reason, weighed: true}, bySelf, now)
+	if answer.Messages == 0 {
+		return
+	}
+	s.mu.Lock()
+	s.holds.book.Automatic(key)
+	s.mu.Unlock()
+	s.options.Logger.Info("held mail is released: its sender is no longer suspected", "key", osm.Printable(key.String()), "messages", answer.Messages, "reason", reason)
+}
