@@ -4,10 +4,11 @@ import "osm/window"
 
 // attr is one value of a property (a network, a HELO name, a subject) that a sender has used.
 type attr struct {
-	hash  uint64
-	born  window.Seconds // first used
-	last  window.Seconds // last used
-	trust uint8          // accepted messages with it while nothing was suspicious
+	hash   uint64
+	born   window.Seconds // first used
+	last   window.Seconds // last used
+	trust  uint8          // accepted messages with it while nothing was suspicious
+	shared bool           // the account's other senders know it too
 }
 
 const (

@@ -36,9 +36,9 @@ func (d *Detector) weighBulk(l *look) {
 	guised := min((w[newSubject]+w[foreignSender])/3, 1)
 	if e.run > 0 {
 		w[newRecipients] = saturate(e.run/6) * d.most[newRecipients] * (1 + d.rigid(l)/10)
-		if !l.odd { // a few new readers of a newsletter, one after the other, are no run
-			w[newRecipients] *= min(1, 3*e.fresh/e.recipients)
-		}
+		// A few new readers of a newsletter, one after the other, are no run, unless all of it is strange.
+		strange := w[newNetwork] + w[newAddress] + w[newHelo] + w[manySenders] + w[newSubject]
+		w[newRecipients] *= min(1, max(3*e.fresh/e.recipients, strange/5))
 	}
 	if e.repeats > 0.5 {
 		p := float32(0.3)
@@ -49,11 +49,9 @@ func (d *Detector) weighBulk(l *look) {
 		w[sameSubject] = saturate(e.repeats*unit*0.2) * d.most[sameSubject] * min(1, e.fresh/(e.recipients*0.5+1))
 	}
 	strangers := min(1, e.fresh/(e.recipients+0.1)*1.5) // the known may get as much as they like
-	_, hour := window.HourOf(l.now)
-	usual := max(s.week.Usual(hour), s.week.Top(), 3)
-	w[rate] = logPart(s.inHr/(2*usual+4), 3) * d.most[rate] * strangers
+	w[rate] = logPart(s.inHr/(2*s.busy(l.now)+4), 3) * d.most[rate] * strangers
 	w[volume] = logPart(e.fresh/(2*window.FromLevel(s.topDay)+4), 3) * d.most[volume]
-	w[flood] = l.flooding(e.fresh) * d.most[flood]
+	w[flood] = d.flooding(l, e.fresh) * d.most[flood]
 	if s.week.Hours() < 6 {
 		w[pace] = logPart(s.quick.Value(l.now, quickSpan)/6, 3) * d.most[pace] * strangers
 	}
@@ -74,7 +72,7 @@ func (d *Detector) crowd(l *look) float32 {
 
 // flooding is how far the number of new recipients is beyond what even a good list explains: from a hundred on when the
 // mail comes from elsewhere, from several hundred on when it comes from a person as it always does.
-func (l *look) flooding(fresh float32) float32 {
+func (d *Detector) flooding(l *look, fresh float32) float32 {
 	w, s := &l.weights, l.s
 	odd := min((w[newNetwork]+w[newAddress]+w[newHelo])/1.2, 1)
 	elsewhere := logPart(fresh/120, 3) * odd
@@ -82,7 +80,7 @@ func (l *look) flooding(fresh float32) float32 {
 	case l.m.Class != osm.Login:
 		return elsewhere
 	case s.newRecipient.all < 20:
-		return max(elsewhere, logPart(fresh/600, 2.5))
+		return max(elsewhere, logPart(fresh/600, 2.5)*d.young(s.first, l.now))
 	case s.newRecipient.of(0.25, 12) > 0.4:
 		return elsewhere
 	}

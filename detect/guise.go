@@ -12,7 +12,7 @@ func (d *Detector) guise(l *look) {
 	s, m, w := l.s, l.m, &l.weights
 	if m.Sender != "" {
 		l.from, l.newFrom = find(s.froms[:], hashSender(m.Sender), l.now)
-		l.newFrom = l.newFrom && !d.known.Has(window.Pair(s.hash+3, l.from.hash))
+		l.newFrom = l.newFrom && !d.known.Has(window.Pair(s.hash+knownSender, l.from.hash))
 		if !l.from.mature(l.now) && !l.from.founding(s) && !d.ownDomain(l) {
 			w[foreignSender] = d.settled(l.now) * max(l.confident, 0.5) * surprise(s.newFrom.of(0.05, 10), d.most[foreignSender])
 		}
@@ -20,7 +20,9 @@ func (d *Detector) guise(l *look) {
 	if l.words > 0 && (!l.reply || m.Class != osm.Login) {
 		l.subject, l.newSubject = find(s.subjects[:], l.template, l.now)
 		if !l.subject.mature(l.now) && !l.subject.founding(s) {
-			w[newSubject] = l.confident * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
+			// In place of the usual mail, not beside it, it may be a new version of the same program.
+			beside := 0.75 + 0.25*min(1, s.inHr/(s.busy(l.now)+1))
+			w[newSubject] = beside * l.confident * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
 			if l.from != nil && !l.from.mature(l.now) && w[foreignSender] == 0 {
 				w[newSubject] *= 0.6 // a new mailing under a new name of the same house
 			}
@@ -33,10 +35,10 @@ func (d *Detector) ownDomain(l *look) bool {
 	if l.m.Class == osm.Login && strings.EqualFold(domainOf(l.m.Login), domainOf(l.m.Sender)) {
 		return true
 	}
-	if d.known.Has(window.Pair(l.s.hash+1, l.domain)) {
+	if d.known.Has(window.Pair(l.s.hash+knownDomain, l.domain)) {
 		return true
 	}
-	return l.account != 0 && d.known.Has(window.Pair(l.account+1, l.domain))
+	return l.account != 0 && d.known.Has(window.Pair(l.account+knownDomain, l.domain))
 }
 
 // novelty weighs senders that were not there before.
@@ -64,6 +66,9 @@ func (d *Detector) novelty(l *look) {
 // watched may have been there for long.
 func (d *Detector) young(first, now window.Seconds) float32 {
 	watched := min(max(float32(window.Elapsed(d.began, first))-6*day, 0)/(4*day), 1)
+	if watched == 0 {
+		return 0
+	}
 	return watched * window.Fade(window.Elapsed(first, now), 8*day)
 }
 
@@ -91,10 +96,10 @@ func (d *Detector) continuity(l *look) float32 {
 		return 1
 	}
 	part := float32(1)
-	if d.known.Has(window.Pair(l.account+1, l.domain)) {
+	if d.known.Has(window.Pair(l.account+knownDomain, l.domain)) {
 		part -= 0.3
 	}
-	if l.words > 0 && d.known.Has(window.Pair(l.account+2, l.template)) {
+	if l.words > 0 && d.known.Has(window.Pair(l.account+knownSubject, l.template)) {
 		part -= 0.6
 	}
 	return part

@@ -19,8 +19,9 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 		l.trust(l.network, l.wide, l.provider, l.client, l.helo, l.private, l.country)
 	}
 	if l.network != nil {
-		if l.account != 0 && l.network.mature(now) {
-			d.known.Add(window.Pair(l.account+3, hashNetwork(m.Client)), now)
+		if l.account != 0 && l.network.mature(now) && !l.network.shared {
+			d.known.Add(window.Pair(l.account+knownNetwork, hashNetwork(m.Client)), now)
+			l.network.shared = true
 		}
 		s.newNetwork.add(l.newNetwork && !l.network.founding(s), 1)
 		s.newClient.add(l.newClient && !l.client.founding(s), 1)
@@ -30,23 +31,23 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 	}
 	if l.from != nil {
 		s.newFrom.add(l.newFrom && !l.from.founding(s), 1)
-		d.known.Add(window.Pair(s.hash+3, l.from.hash), now)
-		d.known.Add(window.Pair(s.hash+1, l.domain), now)
+		if !l.from.mature(now) {
+			d.known.Add(window.Pair(s.hash+knownSender, l.from.hash), now)
+			d.known.Add(window.Pair(s.hash+knownDomain, l.domain), now)
+			d.known.Add(window.Pair(l.account+knownDomain, l.domain), now)
+		}
 	}
 	if l.subject != nil {
 		s.newSubject.add(l.newSubject && !l.subject.founding(s), 1)
 		s.repeats.add(l.subject.last > l.subject.born, 1)
+		if !l.subject.mature(now) {
+			d.known.Add(window.Pair(l.account+knownSubject, l.template), now)
+		}
 	}
 	if m.Class == osm.Login && !l.strange && m.HasSubject {
 		var pairs [maxPairs]uint64
 		for _, p := range pairs[:phrases(m.Subject, &pairs)] {
 			d.phrases.Add(p, now)
-		}
-	}
-	if l.account != 0 {
-		d.known.Add(window.Pair(l.account+1, l.domain), now)
-		if l.words > 0 {
-			d.known.Add(window.Pair(l.account+2, l.template), now)
 		}
 	}
 }
@@ -69,6 +70,9 @@ func (d *Detector) remember(l *look, list []string) {
 		h := hashText(r)
 		was := d.known.Add(window.Pair(l.s.hash, h), l.now)
 		l.s.newRecipient.add(!was, 1)
+		if was {
+			continue // and to all others here then
+		}
 		d.known.Add(h, l.now)
 		if l.account != 0 {
 			d.known.Add(window.Pair(l.account, h), l.now)

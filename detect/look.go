@@ -42,6 +42,14 @@ type look struct {
 	charged    bool
 }
 
+// What the set of known pairs holds beside recipients, each under a hash of its own.
+const (
+	knownDomain  = 1 + iota // envelope sender domains of a sender or an account
+	knownSubject            // templates of an account
+	knownNetwork            // networks of an account
+	knownSender             // envelope senders of a sender
+)
+
 const seed = 0x6f736d // "osm": hashes are the same after a restart
 
 func hashText(s string) uint64 { return window.Hash(seed, s) }

@@ -139,7 +139,7 @@ func (d *Detector) elsewhere(l *look) float32 {
 	if l.m.Client.IsLoopback() { // webmail
 		return 0.4
 	}
-	if l.account != 0 && l.m.Client.IsValid() && d.known.Has(window.Pair(l.account+3, hashNetwork(l.m.Client))) {
+	if l.account != 0 && l.m.Client.IsValid() && d.known.Has(window.Pair(l.account+knownNetwork, hashNetwork(l.m.Client))) {
 		return 0.4 * part
 	}
 	return part

@@ -9,8 +9,8 @@ import (
 
 // score weighs what was counted and adds the evidence up, group by group.
 func (d *Detector) score(l *look) float32 {
-	d.weighBulk(l)
 	d.weighMany(l)
+	d.weighBulk(l)
 	d.weighAnswers(l)
 	d.weighHerd(l)
 	var sums [groups]float32

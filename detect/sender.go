@@ -99,6 +99,12 @@ func (s *sender) tick(now window.Seconds) {
 // calm is the score up to which a day's mail may become a habit.
 const calm = 7
 
+// busy is the number of recipients that this hour may well have.
+func (s *sender) busy(now window.Seconds) float32 {
+	_, hour := window.HourOf(now)
+	return max(s.week.Usual(hour), s.week.Top(), 3)
+}
+
 // larger is the share of earlier messages with at least as many recipients, with a prior of 20 messages as people write.
 func (s *sender) larger(recipients int) float32 {
 	bin := min(bits.Len(uint(recipients))-1, len(s.sizes)-1)

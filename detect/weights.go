@@ -48,6 +48,9 @@ const (
 	groups
 )
 
+// groupNames are the groups' names for people.
+var groupNames = [groups]string{"bulk", "burst", "place", "guise", "novelty", "answers", "herd", "credit"}
+
 // groupLimits is the most that a group adds to a score.
 var groupLimits = [groups]float32{bulk: 6, burst: 3, place: 6.5, guise: 6, novelty: 6, answers: 10, herd: 6, credit: 4}
 
@@ -62,7 +65,7 @@ type weight struct {
 
 var weights = [facts]weight{
 	newRecipients: {"new-recipients", bulk, 6,
-		"recipients of the last two days never mailed before by this sender, beyond the share that is usual for him",
+		"a run of recipients never mailed before by this sender, beyond the share that is usual for him; one known to others here counts for 0.3, one known to the account for 0.1, and whoever wrote to him first is known",
 		"a spammer has a list, its people are strangers to the sender; shops have strangers every day, so their share is weighed by habit"},
 	sameSubject: {"same-subject", bulk, 2.5,
 		"messages that repeat a subject that is new to this sender, by a sender who does not usually repeat himself",
@@ -77,11 +80,11 @@ var weights = [facts]weight{
 		"recipients within minutes, by a sender who has no past to compare with",
 		"a new sender who starts at full speed is seldom a person"},
 	manyRecipients: {"many-recipients", burst, 3,
-		"recipients in one message against the sizes of earlier messages",
+		"new recipients in one message of at least 6, against the sizes of earlier messages; half of it when nothing else is odd",
 		"blind copies to dozens are an old trick to be under message limits"},
 	flood: {"flood", burst, 3,
-		"many hundreds of new recipients within two days, from a network or under a HELO name that is not a habit",
-		"even a good list that size is not mailed from somewhere new"},
+		"new recipients within two days: from 120 on when the network, address or HELO name is not a habit, from 400 on for a person as always",
+		"even a good list of that size is not mailed by hand, and not from somewhere new"},
 	newNetwork: {"new-network", place, 4,
 		"a client network (IPv4 /24, IPv6 /48) that this login has not used on an earlier day, weighed by how often he changes",
 		"whoever stole a password sends from elsewhere"},
@@ -107,33 +110,33 @@ var weights = [facts]weight{
 		"different new envelope senders within two days, beyond what is usual",
 		"changing senders are made up by a program"},
 	newSubject: {"new-subject", guise, 2.3,
-		"a subject unlike all earlier ones, by a sender whose subjects are all alike",
+		"a subject unlike all earlier ones, by a sender whose subjects are all alike; three quarters of it while his rate is the usual one, 0.6 of it under a new sender of his own domain",
 		"a shop's mail says the same every day; when it suddenly says something else, somebody else may be writing"},
 	uploadFolder: {"upload-folder", novelty, 4.5,
-		"a script in an uploads, cache, temporary or hidden folder",
+		"a new script in an uploads, temporary, pictures or hidden folder; for caches, logs and backups 0.4 of it",
 		"nothing should run there; that is where intruders can write"},
 	newScript: {"new-script", novelty, 2.5,
 		"a script folder that has not sent before the last days; less where senders and subjects are those of the account",
 		"intruders bring their own program; a site that moved brings its old subjects along"},
 	newAccount: {"new-account", novelty, 3,
-		"a sender first seen in the last days, with few messages",
+		"a sender first seen in the last days, with few messages, of an account or domain that is as new; for a new login of an old account at most 0.4 of it, and only from a network unknown to the account",
 		"accounts are opened to spam; counts only once the server itself has been watched for longer"},
 	neighbour: {"stopped-neighbour", novelty, 3,
-		"another sender of the same account was stopped in the last days, and this one is new",
+		"another sender of the same account was stopped in the last days, and this script is new",
 		"intruders leave more than one door open"},
 	refused: {"refused", answers, 8,
-		"recipients that receivers refuse as unknown, against the sender's own share and the usual 2 %",
+		"recipients that receivers refuse as unknown, against the sender's own share, at least 9 %",
 		"bought lists are full of dead addresses"},
 	refusedAsSpam: {"refused-as-spam", answers, 8,
-		"refusals that say spam, a block list, or too much mail",
+		"refusals that say spam, a block list, or too much mail, against the sender's own share, at least 2 %",
 		"receivers have seen more of this mail than we"},
 	herdSubject: {"herd-subject", herd, 6,
-		"other senders who began to send the same new subject to strangers within the last day",
+		"other logins who began, within a day and from unusual places or as new ones, to write to strangers with the same pair of words in the subject; pairs that ordinary mail here uses do not count",
 		"one template from many logins is one hand"},
 	herdNetwork: {"herd-network", herd, 5,
 		"other logins that came new from the same network within the last day",
 		"one machine that knows many passwords has stolen them"},
 	knownRecipients: {"known-recipients", credit, 3,
-		"mail of the last two days to recipients mailed before, not all of one subject",
+		"recipients of the last two days mailed before, not all of one subject and without a run of strangers since; excuses up to 0.7 of place",
 		"a thief does not know whom the sender writes to, a traveller does"},
 }
