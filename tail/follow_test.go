@@ -164,10 +164,9 @@ func TestTornLineOfARotatedFileIsHandedOutWhenItIsDone(t *testing.T) {
 		d.want("one")
 		d.rename("mainlog", "mainlog.1")
 		d.append("mainlog", "three\n")
-		for range 20 { // two seconds are not long enough
-			d.f.tick()
+		for range 2 { // two seconds are not long enough
+			d.next()
 		}
-		d.next()
 		d.read("one")
 		d.append("mainlog.1", "rn")
 		d.want("one", "torn", "three")
@@ -299,6 +298,23 @@ func TestLongLinesAreCut(t *testing.T) {
 		d.restart()
 		d.append("mainlog", "three\n")
 		d.want("one", long, long, "two", "three")
+	})
+}
+
+func TestAtEnd(t *testing.T) {
+	bubble(t, func(d *folder) {
+		d.append("mainlog", strings.Repeat("0123456789abcde\n", 40_000)+"torn")
+		d.next()
+		for read := 0; read < 640_000; {
+			b := d.next()
+			read += len(b.Text)
+			if b.AtEnd != (read == 640_000) || len(b.Text) > batchSize {
+				t.Fatalf("after %d bytes a batch of %d and at the end: %v", read, len(b.Text), b.AtEnd)
+			}
+			if s := d.status(); s.Offset != int64(read) || s.State != map[bool]State{false: CatchingUp, true: Following}[b.AtEnd] {
+				t.Fatalf("after %d bytes the status is %+v", read, s)
+			}
+		}
 	})
 }
 

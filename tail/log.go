@@ -74,12 +74,15 @@ func (l *log) dropFormer() {
 	}
 }
 
+// maxTries bounds how often a log that keeps changing under the reader is looked at before the next tick.
+const maxTries = 100
+
 // next gives the log's next batch, false when there is nothing now.
 func (l *log) next() (Batch, bool) {
 	if b, ok := l.late(); ok {
 		return b, true
 	}
-	for again := true; again; {
+	for again, tries := true, 0; again && tries < maxTries; tries++ {
 		if l.src == nil && !l.find() {
 			break
 		}

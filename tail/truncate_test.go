@@ -27,19 +27,34 @@ func TestCopytruncate(t *testing.T) {
 
 // What is read in the gap itself is neither lost nor given twice; what was only seen is counted.
 func TestCopytruncateCountsWhatItSaw(t *testing.T) {
+	for _, one := range []string{"one", strings.Repeat("one", headSize)} { // the copy begins like the log, or is too short
+		bubble(t, func(d *folder) {
+			d.append("mainlog", one+"\n")
+			d.want(one)
+			d.copytruncate("mainlog.1", func() {
+				d.append("mainlog", "two\ntorn")
+				d.want(one, "two")
+			})
+			d.append("mainlog", "three\n")
+			d.want(one, "two", "three")
+			d.wantGaps(1)
+			if d.gaps[0].Bytes != 4 {
+				t.Errorf("%d bytes are lost, want 4", d.gaps[0].Bytes)
+			}
+		})
+	}
+}
+
+// That a log was truncated under the reader's eyes is known without the file's age.
+func TestCopytruncateOfAYoungLog(t *testing.T) {
 	bubble(t, func(d *folder) {
 		d.append("mainlog", "one\n")
 		d.want("one")
-		d.copytruncate("mainlog.1", func() {
-			d.append("mainlog", "two\ntorn")
-			d.want("one", "two")
-		})
-		d.append("mainlog", "three\n")
-		d.want("one", "two", "three")
+		d.append("mainlog.1", "one\n")
+		d.check(os.Truncate(d.log, 0))
+		d.append("mainlog", "2\n")
+		d.want("one", "2")
 		d.wantGaps(1)
-		if d.gaps[0].Bytes != 4 {
-			t.Errorf("%d bytes are lost, want 4", d.gaps[0].Bytes)
-		}
 	})
 }
 
