@@ -19,7 +19,8 @@ func readCPanelUser(path string) (f facts, err error) {
 	if err != nil {
 		return facts{}, err
 	}
-	v, err := settings(data, "PLAN", "STARTDATE")
+	v, err := settings(data, "PLAN", "STARTDATE", "CONTACTEMAIL", "LOCALE", "OWNER")
+	f.contact(name, Contact{v["CONTACTEMAIL"], v["LOCALE"], v["OWNER"]})
 	f.homes = []pair{{"/home/virtfs/" + name, name}} // the jail of cPanel's jailshell
 	f.plan(name, v["PLAN"])
 	if seconds, bad := strconv.ParseInt(v["STARTDATE"], 10, 64); bad == nil && seconds > 0 {
@@ -31,6 +32,16 @@ func readCPanelUser(path string) (f facts, err error) {
 func (f *facts) plan(account, plan string) {
 	if plan = strings.TrimSpace(plan); plan != "" {
 		f.plans = append(f.plans, pair{account, plan})
+	}
+}
+
+func (f *facts) contact(account string, c Contact) {
+	c = Contact{strings.TrimSpace(c.Address), strings.TrimSpace(c.Language), strings.TrimSpace(c.Reseller)}
+	if c.Reseller == account || c.Reseller == "root" {
+		c.Reseller = ""
+	}
+	if c != (Contact{}) {
+		f.contacts = append(f.contacts, reachable{account, c})
 	}
 }
 
@@ -63,7 +74,8 @@ func readDirectAdminDomains(path string) (facts, error) {
 func readDirectAdminUser(path string) (facts, error) { return accountFile(path, parseDirectAdminUser) }
 
 func parseDirectAdminUser(name string, data []byte) (f facts, err error) {
-	v, err := settings(data, "package", "date_created")
+	v, err := settings(data, "package", "date_created", "email", "language", "creator")
+	f.contact(name, Contact{v["email"], v["language"], v["creator"]})
 	f.plan(name, v["package"])
 	if at, bad := time.ParseInLocation(time.ANSIC, v["date_created"], time.Local); bad == nil {
 		f.created = []birth{{name, at}}
@@ -74,11 +86,17 @@ func parseDirectAdminUser(name string, data []byte) (f facts, err error) {
 func readHestiaUser(path string) (facts, error) { return accountFile(path, parseHestiaUser) }
 
 func parseHestiaUser(name string, data []byte) (f facts, err error) {
+	var c Contact
+	defer func() { f.contact(name, c) }()
 	err = eachLine(data, func(line string) error {
 		return eachQuoted(line, func(key, value string) {
 			switch key {
 			case "PACKAGE":
 				f.plan(name, value)
+			case "CONTACT":
+				c.Address = value
+			case "LANGUAGE":
+				c.Language = value
 			case "DATE":
 				if at, bad := time.ParseInLocation(time.DateOnly, value, time.Local); bad == nil {
 					f.created = []birth{{name, at}}

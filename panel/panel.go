@@ -38,14 +38,15 @@ type Panel struct {
 
 // maps is what all files together say. It is never changed, only replaced.
 type maps struct {
-	owners  map[string]string // domain -> account
-	homes   map[string]string // folder -> account
-	plans   map[string]string
-	created map[string]time.Time
-	local   map[string]struct{}
-	users   map[uint32]string
-	persons map[string]struct{} // users that are people's, not services'
-	errors  []error
+	owners   map[string]string // domain -> account
+	homes    map[string]string // folder -> account
+	plans    map[string]string
+	created  map[string]time.Time
+	contacts map[string]Contact
+	local    map[string]struct{}
+	users    map[uint32]string
+	persons  map[string]struct{} // users that are people's, not services'
+	errors   []error
 }
 
 // Kind is the panel that was found.
@@ -92,6 +93,17 @@ func (p *Panel) Plan(account string) string { return p.maps.Load().plans[account
 
 // Created is when an account was made, the zero time when that is not known.
 func (p *Panel) Created(account string) time.Time { return p.maps.Load().created[account] }
+
+// Contact is how an account's owner wants to be told something, as he has set it in the panel: its texts are hostile. What
+// is not known is "".
+type Contact struct {
+	Address  string // of mail; cPanel allows several, separated by commas
+	Language string // as the panel names it: de, pt-br, en_us
+	Reseller string // account that this one belongs to, "" when that is the administrator
+}
+
+// Contact is how to reach the owner of an account.
+func (p *Panel) Contact(account string) Contact { return p.maps.Load().contacts[account] }
 
 // Local tells whether mail for a domain (lower case) is delivered on this server.
 func (p *Panel) Local(domain string) bool {

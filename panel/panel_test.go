@@ -58,7 +58,7 @@ func cpanel() map[string]string {
 		"etc/trueuserdomains":     "alice.example: alice\nbob.example: bob\n",
 		"etc/localdomains":        "alice.example\nshop.alice.example\nhost.example\n",
 		"etc/remotedomains":       "bob.example\n",
-		"var/cpanel/users/alice":  "# cPanel user\nUSER=alice\nDNS=alice.example\nPLAN=gold plan\nSTARTDATE=1700000000\nHASDKIM=1\n",
+		"var/cpanel/users/alice":  "# cPanel user\nUSER=alice\nDNS=alice.example\nPLAN=gold plan\nSTARTDATE=1700000000\nHASDKIM=1\nCONTACTEMAIL=a@b.example\nLOCALE=de\nOWNER=bob\n",
 		"var/cpanel/users/bob":    "USER=bob\nPLAN=default\n",
 		"var/cpanel/users/system": "not = an account",
 		"var/cpanel/users/a.lock": "",
@@ -72,7 +72,7 @@ func directadmin() map[string]string {
 		"etc/virtual/domainowners":   "alice.example: alice\nbob.example:bob\n",
 		"etc/virtual/domains":        "alice.example\nhost.example\n",
 		users + "alice/domains.list": "alice.example\nsecond.example\n",
-		users + "alice/user.conf":    "account=ON\npackage=gold\ndate_created=Mon Mar  4 12:34:56 2024\nusername=alice\n",
+		users + "alice/user.conf":    "account=ON\npackage=gold\ndate_created=Mon Mar  4 12:34:56 2024\nusername=alice\nemail=a@b.example\nlanguage=de\ncreator=bob\n",
 		users + "bob/user.conf":      "package=small\n",
 	}
 }
@@ -81,7 +81,7 @@ func hestia() map[string]string {
 	users := "usr/local/hestia/data/users/"
 	return map[string]string{
 		"etc/passwd":                     passwd,
-		users + "alice/user.conf":        "NAME='Alice A.'\nPACKAGE='gold'\nCONTACT='a@b.example'\nTIME='12:00:00'\nDATE='2024-03-04'\n",
+		users + "alice/user.conf":        "NAME='Alice A.'\nPACKAGE='gold'\nCONTACT='a@b.example'\nLANGUAGE='de'\nTIME='12:00:00'\nDATE='2024-03-04'\n",
 		users + "alice/mail.conf":        "DOMAIN='alice.example' ANTIVIRUS='yes' DKIM='yes' CATCHALL='' SUSPENDED='no' DATE='2024-03-04'\n",
 		users + "alice/web.conf":         "DOMAIN='shop.example' IP='192.0.2.1' ALIAS='www.shop.example,shop2.example' TPL='default'\nDOMAIN='bare.example' ALIAS=''\n",
 		users + "bob/user.conf":          "PACKAGE='small'\n",
@@ -363,4 +363,24 @@ func BenchmarkOwner(b *testing.B) {
 			p.OwnerOfPath("/home/alice/public_html/wp-content/plugins/contact")
 		}
 	})
+}
+
+func TestContact(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  Contact
+	}{
+		"cpanel":      {cpanel(), Contact{"a@b.example", "de", "bob"}},
+		"directadmin": {directadmin(), Contact{"a@b.example", "de", "bob"}},
+		"hestia":      {hestia(), Contact{"a@b.example", "de", ""}}, // it has no resellers
+		"plain":       {map[string]string{"etc/passwd": passwd}, Contact{}},
+	} {
+		p := Open(DefaultConfig(), tree(t, c.files), t0)
+		if got := p.Contact("alice"); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+		if got := p.Contact("nobody"); got != (Contact{}) {
+			t.Errorf("%s: nobody is reached by %+v", name, got)
+		}
+	}
 }

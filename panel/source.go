@@ -21,14 +21,15 @@ type source struct {
 
 // facts is what one file says.
 type facts struct {
-	owners  []pair // domain, account
-	homes   []pair // folder, account
-	plans   []pair // account, plan
-	created []birth
-	users   []user
-	sites   []site
-	local   []string // domains that are delivered here
-	remote  []string // domains that are hosted here and delivered elsewhere
+	owners   []pair // domain, account
+	homes    []pair // folder, account
+	plans    []pair // account, plan
+	created  []birth
+	contacts []reachable
+	users    []user
+	sites    []site
+	local    []string // domains that are delivered here
+	remote   []string // domains that are hosted here and delivered elsewhere
 }
 
 type pair struct{ key, value string }
@@ -36,6 +37,11 @@ type pair struct{ key, value string }
 type birth struct {
 	account string
 	at      time.Time
+}
+
+type reachable struct {
+	account string
+	by      Contact
 }
 
 type user struct {
@@ -150,7 +156,7 @@ func stampOf(info fs.FileInfo, now time.Time) stamp {
 func (p *Panel) merge(seen map[string]bool) *maps {
 	m := &maps{owners: map[string]string{}, homes: map[string]string{}, plans: map[string]string{},
 		created: map[string]time.Time{}, local: map[string]struct{}{}, users: map[uint32]string{},
-		persons: map[string]struct{}{}}
+		persons: map[string]struct{}{}, contacts: map[string]Contact{}}
 	remote := map[string]bool{}
 	for _, s := range p.sources {
 		paths := s.paths(p.root)
@@ -203,6 +209,9 @@ func (f *facts) addTo(m *maps, remote map[string]bool) {
 	}
 	for _, b := range f.created {
 		m.created[b.account] = b.at
+	}
+	for _, c := range f.contacts {
+		m.contacts[c.account] = c.by
 	}
 	for _, d := range f.local {
 		m.local[d] = struct{}{}
