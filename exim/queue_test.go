@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a test waits for what should happen at once.
-const patience = 60 * time.Second
+const patience = 20 * time.Second
 
 func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

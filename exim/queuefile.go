@@ -60,8 +60,8 @@ const heldVariable = "acl_m_osm_held"
 // Verdict is what osm said when the message was held: the words, and the verdict's id that they end in. ok is false where osm did
 // not hold it, as when Exim or an administrator froze it. A message keeps its verdict when it is released.
 func (m *Queued) Verdict() (id, text string, ok bool) {
-	text, ok = m.Variables[heldVariable]
-	return verdictID(text), text, ok
+	text = m.Variables[heldVariable]
+	return verdictID(text), text, text != ""
 }
 
 // Held tells whether Exim's queue runners pass the message by.

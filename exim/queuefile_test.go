@@ -61,7 +61,7 @@ func TestParseSpoolHeader(t *testing.T) {
 
 func TestVerdictOfQueued(t *testing.T) {
 	for _, c := range []struct{ value, id string }{
-		{"412 of 420 never mailed before (V1)", "V1"}, {"stopped", ""}, {"a (b c)", ""}, {"no verdict", ""}, {"", ""}, {")", ""},
+		{"412 of 420 never mailed before (V1)", "V1"}, {"stopped", ""}, {"a (b c)", ""}, {NoVerdict, ""}, {")", ""},
 	} {
 		m := Queued{Variables: map[string]string{heldVariable: c.value}}
 		if id, text, ok := m.Verdict(); id != c.id || text != c.value || !ok {

@@ -58,6 +58,7 @@ type Snippets struct {
 	Socket  string  // osm's policy socket; "" is /run/osm/policy.sock
 	At      []Point // where ACLs ask; nil is at DATA and for local submissions, where one question covers a message
 	Closed  bool    // without an answer mail waits, instead of going its way
+	Strict  bool    // the configuration has strict_acl_vars
 	EximUID int     // the user id of Exim's own user, whose local submissions without a sender are bounces
 }
 
@@ -67,8 +68,8 @@ const DefaultSocket = "/run/osm/policy.sock"
 // socketPath is what may be in the socket's name: nothing that Exim's expansion takes for something else.
 var socketPath = regexp.MustCompile(`^/[A-Za-z0-9._/-]+$`)
 
-// ready fills in the defaults.
-func (s Snippets) ready() (Snippets, error) {
+// Ready is the same with the defaults filled in; the error says what can't be used.
+func (s Snippets) Ready() (Snippets, error) {
 	if s.Way == "" {
 		s.Way = ByACL
 	}
@@ -88,6 +89,9 @@ func (s Snippets) ready() (Snippets, error) {
 		if !slices.ContainsFunc(points[:], func(p pointRow) bool { return p.point == at }) {
 			return s, fmt.Errorf("%q is no point to ask at: there are %s", at, pointNames())
 		}
+	}
+	if s.Strict && s.asks(AtRcpt) && !s.asks(AtMail) {
+		return s, fmt.Errorf("with strict_acl_vars Exim can't ask at %s alone: ask at %s too", AtRcpt, AtMail)
 	}
 	if s.EximUID == 0 {
 		return s, errors.New("the user id of Exim's own user is not known")
@@ -124,7 +128,7 @@ func request(state string, more ...attribute) string {
 		{"protocol_name", plain("$received_protocol")},
 		{"client_address", "$sender_host_address"},
 		{"client_port", "$sender_host_port"},
-		{"server_port", "$received_port"},
+		{"server_port", "${if >{$received_port}{0}{$received_port}{0}}"}, // it is -1 for root's own submissions
 		{"helo_name", plain("$sender_helo_name")},
 		{"queue_id", "$message_exim_id"},
 		{"sender", plain("$sender_address")},
@@ -136,7 +140,7 @@ func request(state string, more ...attribute) string {
 		{"exim_uid", "$originator_uid"},
 		{"exim_ident", plain("$sender_ident")},
 		{"exim_cwd_b64", "${base64:$initial_cwd}"},
-		{"exim_subject_b64", "${base64:${length_998:$rh_subject:}}"},
+		{"exim_subject_b64", `${base64:${sg{${length_998:$rh_subject:}}{\N^\s+|\s+$\N}{}}}`},
 	}, more...)
 	var b strings.Builder
 	for _, a := range all {
@@ -166,6 +170,18 @@ func (s *Snippets) Hook(at Point) string {
 		return text
 	}
 	return ""
+}
+
+// Around is an ACL named osm_check_POINT that does what the ACL inner does and then asks osm about what that one lets through. It
+// stands in for inner where the configuration names the ACL of a point by a macro. Behind endpass a discard, a drop and a
+// deferral of either come out as they are (specification 43.18). inner may be "".
+func (s *Snippets) Around(at Point, inner string) string {
+	hook := s.Hook(at) + "  accept\n"
+	if inner == "" {
+		return fmt.Sprintf("\nosm_check_%s:\n%s", at, hook)
+	}
+	return fmt.Sprintf("\nosm_check_%[1]s:\n  accept endpass\n         acl = %[2]s\n         acl = osm_then_%[1]s\n"+
+		"\nosm_then_%[1]s:\n%[3]s", at, inner, hook)
 }
 
 // asks tells whether something is asked at a point.
