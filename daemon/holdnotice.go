@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"time"
 
 	"osm"
@@ -13,7 +12,7 @@ import (
 const mostTold = 200
 
 // noticeHeld tells senders of mail that is held, each at most once a day.
-func (s *session) noticeHeld(ctx context.Context) {
+func (s *session) noticeHeld() {
 	type sender struct {
 		some  []hold.Message
 		count int
@@ -42,19 +41,14 @@ func (s *session) noticeHeld(ctx context.Context) {
 		may := s.holds.book.Told(key, now)
 		s.mu.Unlock()
 		if may {
-			s.tellSender(ctx, hold.HeldNotice, at.some, at.count, now)
+			s.tellSender(hold.HeldNotice, at.some, at.count, now)
 		}
 	}
 }
 
-// notice tells one sender about messages that have ended.
-func (s *session) notice(ctx context.Context, n hold.Notice, all []hold.Message, now time.Time) {
-	s.tellSender(ctx, n, all, len(all), now)
-}
-
-// tellSender mails a notice to whoever sent the messages: to the mailbox of the login or unix user, never to the address that the mail
+// tellSender writes a notice to whoever sent the messages: to the mailbox of the login or unix user, never to the address that the mail
 // claims to come from, which may be anybody's.
-func (s *session) tellSender(ctx context.Context, n hold.Notice, all []hold.Message, count int, now time.Time) {
+func (s *session) tellSender(n hold.Notice, all []hold.Message, count int, now time.Time) {
 	owner := all[0].Owner
 	if !action.Tellable(owner) {
 		return
@@ -69,9 +63,9 @@ func (s *session) tellSender(ctx context.Context, n hold.Notice, all []hold.Mess
 		return s.holds.cfg.Link + hold.Sign(secret, id, now.Add(time.Duration(s.holds.cfg.LinkFor)))
 	}
 	subject, text := n.Text(cfg.HostName(), all, count, link)
-	if err := cfg.Notice(ctx, owner, "held-"+all[0].ID, now, subject, text); err != nil {
-		s.options.Logger.Warn("a sender could not be told about held mail", "sender", osm.Printable(owner), "error", err)
-	}
+	s.alarm.outbox.PutLetter(action.Letter{ID: string(n) + "-" + all[0].ID, Way: "customer", Next: now,
+		Mail: &action.Mail{To: []string{owner}, Time: now, Subject: subject, Text: text}})
+	s.alarm.awake()
 }
 
 // eachHeld shows every message of the book, a part of it at a time; the pointer is valid until fn returns.

@@ -91,7 +91,7 @@ func (s *session) done(ctx context.Context, work []hold.Message, failed map[stri
 	s.mu.Unlock()
 	if s.holds.cfg.NoticeEnd {
 		for _, all := range expired {
-			s.notice(ctx, hold.ExpiredNotice, all, now)
+			s.tellSender(hold.ExpiredNotice, all, len(all), now)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (s *session) lookThrough(ctx context.Context, q *exim.Queue) {
 	s.mu.Unlock()
 	s.releaseAllCleared()
 	if s.holds.cfg.NoticeHeld {
-		s.noticeHeld(ctx)
+		s.noticeHeld()
 	}
 }
 
@@ -172,9 +172,12 @@ func (s *session) compare(ctx context.Context, q *exim.Queue, m *exim.Queued) {
 	_, known := s.holds.book.Get(m.ID)
 	s.mu.Unlock()
 	var found hold.Message
-	var score float64
+	var past osm.Verdict
 	if !known && m.Held() {
-		found, score = s.fromSpool(ctx, q, m, verdict, text)
+		var wait bool
+		if found, past, wait = s.fromSpool(ctx, q, m, verdict, text); wait {
+			return
+		}
 	}
 	now := time.Now()
 	s.mu.Lock()
@@ -186,15 +189,23 @@ func (s *session) compare(ctx context.Context, q *exim.Queue, m *exim.Queued) {
 		s.holds.book.Moved(m.ID, m.Queue)
 		s.holds.book.Hold(hold.Message{ID: m.ID}, 0, now)
 	default:
-		s.holds.book.Hold(found, score, now)
+		s.holds.book.Hold(found, past.Score, now)
+		if text == exim.NoVerdict && !past.Stops() { // it only waited for osm to come back
+			s.holds.book.Order(m.ID, hold.Releasing, bySelf, "", now, now)
+		}
 	}
 }
 
-// fromSpool is what can be known of a message that osm held and has no record of: the spool says when and why, the history who
-// was charged.
-func (s *session) fromSpool(ctx context.Context, q *exim.Queue, m *exim.Queued, verdict, text string) (found hold.Message, score float64) {
-	if past, err := s.store.Message(ctx, m.ID); err == nil && past.Verdict.Action == osm.Hold {
-		found, score = hold.FromVerdict(past), past.Verdict.Score
+// fromSpool is what can be known of a message that was held and that there is no record of: the spool says when and why, the history
+// who was charged, with the past verdict. One that was held because nobody answered must wait until the history knows it.
+func (s *session) fromSpool(ctx context.Context, q *exim.Queue, m *exim.Queued, verdict, text string) (found hold.Message, past osm.Verdict, wait bool) {
+	if old, err := s.store.Message(ctx, m.ID); err == nil {
+		past = old.Verdict
+		if past.Stops() {
+			found = hold.FromVerdict(old)
+		}
+	} else if text == exim.NoVerdict {
+		return found, past, true
 	}
 	found.ID, found.Queue, found.Sender, found.To, found.Recipients = m.ID, m.Queue, m.Sender, m.Recipients, len(m.Recipients)
 	found.Subject, found.Since = m.Header("subject"), m.Frozen
@@ -221,7 +232,7 @@ func (s *session) fromSpool(ctx context.Context, q *exim.Queue, m *exim.Queued, 
 	if size, err := q.Size(m.Place); err == nil {
 		found.Size = size
 	}
-	return found, score
+	return found, past, false
 }
 
 // dropMissing finds out what became of messages that a walk did not see. One that was moved while the walk was on is looked for

@@ -29,7 +29,7 @@ func Verify(secret []byte, token string, now time.Time) (id string, err error) {
 	if end < 0 || len(secret) < SecretSize {
 		return "", ErrToken
 	}
-	mac, err := base64.RawURLEncoding.DecodeString(token[end+1:])
+	mac, err := base64.RawURLEncoding.Strict().DecodeString(token[end+1:])
 	if err != nil || !hmac.Equal(mac, sum(secret, token[:end])) {
 		return "", ErrToken
 	}
