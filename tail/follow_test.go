@@ -383,3 +383,17 @@ func TestFollowRefusesNonsense(t *testing.T) {
 		}
 	}
 }
+
+func TestStateNames(t *testing.T) {
+	for s := range states {
+		text, err := s.MarshalText()
+		var again State
+		if err != nil || again.UnmarshalText(text) != nil || again != s {
+			t.Errorf("%v is written as %q and read as %v", s, text, again)
+		}
+	}
+	var s State
+	if s.UnmarshalText([]byte("fine")) == nil {
+		t.Error("an unknown state is read")
+	}
+}

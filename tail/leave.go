@@ -155,6 +155,5 @@ func (l *log) damaged(err error) bool {
 	s.lose(s.split.unfinished(), fmt.Sprintf("%s can't be read after byte %d: %v", s.name, s.offset, err))
 	s.split.last() // half a line of a damaged file is no line
 	l.status.skip(fmt.Sprintf("%s: %v", s.name, err))
-	l.Logger.Warn("rotated log can't be read", "log", l.path, "file", s.name, "offset", s.offset, "error", err)
 	return true
 }

@@ -147,10 +147,7 @@ func (l *log) hand(p piece) Batch {
 	l.pos = s.position(l.path)
 	b.Position = l.pos
 	b.AtEnd = !s.packed && s.unread() <= 0 && !s.split.ready()
-	if g := l.gap; g != nil {
-		l.Logger.Warn("lines of the log may be missing", "log", l.path, "reason", g.Reason, "bytes", g.Bytes)
-		l.gap = nil
-	}
+	l.gap = nil
 	if s.live || l.passed {
 		l.saw, l.passed = 0, false
 	}

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -23,28 +24,41 @@ var stateNames = [states]string{"starting", "following", "catching-up", "missing
 
 func (s State) String() string { return stateNames[s] }
 
+// MarshalText gives the state's name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a state's name.
+func (s *State) UnmarshalText(text []byte) error {
+	i := slices.Index(stateNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is not the state of a log", text)
+	}
+	*s = State(i)
+	return nil
+}
+
 // Bad tells whether somebody should look at it.
 func (s State) Bad() bool { return s == Missing || s == Unreadable }
 
 // Status is the state of one log, for people. Counters run from the start of the program.
 type Status struct {
-	Log    string // as in Options.Paths
-	State  State
-	Since  time.Time // when State began
-	Error  string    // in words; "" when State is not bad
-	File   string    // read last
-	Offset int64     // in File
-	Behind int64     // bytes of File on the disk that were not yet read
+	Log    string    `json:"log"` // as in Options.Paths
+	State  State     `json:"state"`
+	Since  time.Time `json:"since"`           // when State began
+	Error  string    `json:"error,omitempty"` // in words; "" when State is not bad
+	File   string    `json:"file"`            // read last
+	Offset int64     `json:"offset"`          // in File
+	Behind int64     `json:"behind"`          // bytes of File on the disk that were not yet read
 
-	Bytes     int64    // handed out
-	Cut       int64    // lines cut
-	CutBytes  int64    // cut off
-	Late      int64    // bytes that came into a rotated file after its successor was begun
-	Rotations int64    // changes to a newer file
-	Gaps      int64    // places where lines may be missing
-	LostBytes int64    // known to be lost in them
-	LastGap   string   // in words
-	Skipped   []string // rotated files that can't be read, with the reason
+	Bytes     int64    `json:"bytes"`              // handed out
+	Cut       int64    `json:"cut"`                // lines cut
+	CutBytes  int64    `json:"cut_bytes"`          // cut off
+	Late      int64    `json:"late"`               // bytes that came into a rotated file after its successor was begun
+	Rotations int64    `json:"rotations"`          // changes to a newer file
+	Gaps      int64    `json:"gaps"`               // places where lines may be missing
+	LostBytes int64    `json:"lost_bytes"`         // known to be lost in them
+	LastGap   string   `json:"last_gap,omitempty"` // in words
+	Skipped   []string `json:"skipped,omitempty"`  // rotated files that can't be read, with the reason
 }
 
 // statusBox is a Status that one goroutine changes and any reads.

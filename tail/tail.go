@@ -81,6 +81,6 @@ type Options struct {
 	// rename may still write. 0 means 500 ms. A torn last line waits ten times as long for its end. A file that was
 	// last written to a minute ago is not waited for.
 	Linger time.Duration
-	Logger *slog.Logger     // told of changes of state; nil discards
+	Logger *slog.Logger     // told of rotations and changes of state, not of gaps: Batch has them; nil discards
 	Now    func() time.Time // for Status.Since, and to see that a file is long done; nil does without
 }
