@@ -30,6 +30,8 @@ type Config struct {
 	PerHour   int              `toml:"per_hour" doc:"Most alerts in an hour; what comes beyond waits and is told together."`
 	Fresh     osm.Duration     `toml:"fresh" doc:"Incidents of older log lines are not told: catching up on last week's log is no alarm."`
 	Digest    string           `toml:"digest" doc:"Time of the day at which a summary of the last 24 hours is mailed, such as 07:00. Empty: none."`
+	Customers bool             `toml:"customers" doc:"Write to the owner of a login or an account about its incidents as well: to the login where that is a mail address, else to the contact address that the panel has."`
+	Templates string           `toml:"templates" doc:"Folder with texts of your own for those notices: LANGUAGE.txt, and RESELLER/LANGUAGE.txt for a reseller's customers. Empty: the texts that are built in, English and German."`
 	Host      string           `toml:"host" doc:"Name of this server in alerts; when empty the system's."`
 }
 
@@ -52,7 +54,7 @@ func (c *Config) Check(report func(key, problem string)) {
 			report("mail", fmt.Sprintf("%q is not a mail address", a))
 		}
 	}
-	if len(c.Mail) > 0 && !filepath.IsAbs(c.Sendmail) {
+	if (len(c.Mail) > 0 || c.Customers) && !filepath.IsAbs(c.Sendmail) {
 		report("sendmail", "must be an absolute path")
 	}
 	for _, w := range c.Webhooks {
@@ -77,6 +79,21 @@ func (c *Config) Check(report func(key, problem string)) {
 	if _, err := time.Parse("15:04", c.Digest); c.Digest != "" && err != nil {
 		report("digest", "must be a time of the day such as 07:00")
 	}
+	if c.Digest != "" && len(c.Mail) == 0 {
+		report("digest", "there is nobody to mail it to: set alert.mail")
+	}
+	if c.Templates != "" {
+		checkTemplates(c.Templates, report)
+	}
+}
+
+// tells tells whether an incident's turn is told to anybody now.
+func (c *Config) tells(i *incident.Incident, now time.Time) bool {
+	turned := i.Updated
+	if i.State == incident.Closed {
+		turned = i.Closed // a while after the latest message
+	}
+	return slices.Contains(c.States, i.State) && now.Sub(turned) <= time.Duration(c.Fresh)
 }
 
 // HostName is this server's name in alerts.

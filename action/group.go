@@ -1,7 +1,6 @@
 package action
 
 import (
-	"slices"
 	"time"
 
 	"osm"
@@ -27,7 +26,7 @@ func NewGrouper(cfg Config, host string) *Grouper {
 
 // Turned notes that an incident has entered a new state.
 func (g *Grouper) Turned(i *incident.Incident, now time.Time) {
-	if !slices.Contains(g.cfg.States, i.State) || now.Sub(i.Updated) > time.Duration(g.cfg.Fresh) {
+	if !g.cfg.tells(i, now) {
 		return
 	}
 	if len(g.waiting) == 0 {

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// Letter is one alert on its way to one receiver.
+// Letter is one alert on its way to one receiver, or a mail that is none: a digest, a notice to a customer.
 type Letter struct {
 	ID      string    `json:"id"` // of the alert and its way: the same at every try, so that a receiver can tell doubles
 	Way     string    `json:"way"`
-	Alert   Alert     `json:"alert"`
+	Alert   Alert     `json:"alert,omitzero"`
+	Mail    *Mail     `json:"mail,omitempty"` // goes out as it is, instead of Alert
 	Tries   int       `json:"tries"`
 	Next    time.Time `json:"next"`  // not before
 	Error   string    `json:"error"` // of the last try
@@ -26,6 +27,14 @@ type Outbox struct {
 	letters map[string]*Letter
 	order   []string // oldest first
 	dirty   map[string]bool
+}
+
+// Mail is a finished mail, printable.
+type Mail struct {
+	To      []string  `json:"to"`
+	Time    time.Time `json:"time"`
+	Subject string    `json:"subject"`
+	Text    string    `json:"text"`
 }
 
 const (
@@ -46,15 +55,25 @@ func (o *Outbox) Put(a Alert, ways []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, way := range ways {
-		id := a.ID + "-" + way
-		if o.letters[id] != nil {
-			continue
-		}
-		o.letters[id] = &Letter{ID: id, Way: way, Alert: a, Next: a.Time}
-		o.order = append(o.order, id)
-		o.dirty[id] = true
+		o.put(Letter{ID: a.ID + "-" + way, Way: way, Alert: a, Next: a.Time})
 	}
 	o.trim()
+}
+
+// PutLetter adds a letter that is no alert, unless there is one with its id.
+func (o *Outbox) PutLetter(l Letter) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.put(l)
+	o.trim()
+}
+
+func (o *Outbox) put(l Letter) {
+	if o.letters[l.ID] == nil {
+		o.letters[l.ID] = &l
+		o.order = append(o.order, l.ID)
+		o.dirty[l.ID] = true
+	}
 }
 
 // trim keeps the number of letters within bounds.

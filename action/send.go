@@ -34,7 +34,7 @@ func (c *Config) Ways(host string) []Way {
 	var ways []Way
 	if len(c.Mail) > 0 {
 		ways = append(ways, Way{"mail", func(ctx context.Context, l Letter) error {
-			return c.mail(ctx, host, l.ID, l.Alert.Time, l.Alert.Subject(), l.Alert.Text())
+			return c.Post(ctx, host, l.ID, Mail{To: c.Mail, Time: l.Alert.Time, Subject: l.Alert.Subject(), Text: l.Alert.Text()})
 		}})
 	}
 	for i, w := range c.Webhooks {
@@ -65,17 +65,17 @@ func isFinal(err error) bool {
 // deadline is how long one try may take.
 const deadline = time.Minute
 
-// mail hands a message to the local mail server, as any program on this machine does.
-func (c *Config) mail(ctx context.Context, host, id string, at time.Time, subject, text string) error {
+// Post hands a mail to the local mail server, as any program on this machine does. id names it for good.
+func (c *Config) Post(ctx context.Context, host, id string, m Mail) error {
 	from := c.From
 	if from == "" {
 		from = "osm@" + host
 	}
-	letter, err := compose(from, c.Mail, host, id, at, subject, text)
+	letter, err := compose(from, m.To, host, id, m.Time, m.Subject, m.Text)
 	if err != nil {
 		return final{err}
 	}
-	args := append([]string{"-i", "-f", from, "--"}, c.Mail...)
+	args := append([]string{"-i", "-f", from, "--"}, m.To...)
 	return program(ctx, letter, c.Sendmail, args...)
 }
 
