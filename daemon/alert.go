@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -10,27 +11,42 @@ import (
 	"osm/action"
 	"osm/config"
 	"osm/incident"
+	"osm/panel"
 )
 
 // Keys of the store's state besides what the detection has learned.
 const (
 	IncidentState = "incident/" // incidents as JSON
 	letterState   = "letter/"   // alerts on their way
+	digestState   = "digest"    // when the latest daily digest was due
 )
 
 // alarm turns verdicts into incidents, and incidents into alerts that arrive. Everything but the outbox belongs to the
 // engine's goroutine.
 type alarm struct {
-	book   *incident.Book
-	group  *action.Grouper
-	outbox *action.Outbox
-	ways   atomic.Pointer[[]action.Way]
-	wake   chan struct{}
-	log    *slog.Logger
+	book    *incident.Book
+	group   *action.Grouper
+	notices *action.Notices
+	panel   *panel.Panel // knows how customers are reached
+	outbox  *action.Outbox
+	told    atomic.Pointer[receivers]
+	wake    chan struct{}
+	log     *slog.Logger
+
+	digested    time.Time // when the latest digest was due
+	digestSaved bool
 }
 
-func newAlarm(cfg config.Config, log *slog.Logger) *alarm {
-	a := &alarm{book: incident.NewBook(cfg.Incident), outbox: action.NewOutbox(), wake: make(chan struct{}, 1), log: log}
+// receivers are those that are told, and how.
+type receivers struct {
+	cfg  action.Config
+	host string
+	ways []action.Way
+}
+
+func newAlarm(cfg config.Config, p *panel.Panel, log *slog.Logger) *alarm {
+	a := &alarm{book: incident.NewBook(cfg.Incident), outbox: action.NewOutbox(), panel: p, wake: make(chan struct{}, 1), log: log,
+		digestSaved: true}
 	a.configure(cfg)
 	return a
 }
@@ -38,9 +54,10 @@ func newAlarm(cfg config.Config, log *slog.Logger) *alarm {
 // configure says where alerts go from now on; what waits in the outbox stays there.
 func (a *alarm) configure(cfg config.Config) {
 	host := cfg.Alert.HostName()
-	ways := cfg.Alert.Ways(host)
-	a.group = action.NewGrouper(cfg.Alert, host)
-	a.ways.Store(&ways)
+	to := &receivers{cfg: cfg.Alert, host: host}
+	to.ways = to.cfg.Ways(host)
+	a.group, a.notices = action.NewGrouper(cfg.Alert, host), action.NewNotices(cfg.Alert, host)
+	a.told.Store(to)
 	a.awake()
 }
 
@@ -53,23 +70,68 @@ func (a *alarm) awake() {
 }
 
 // changed tells whether there is something to save.
-func (a *alarm) changed() bool { return a.book.Changed() || a.outbox.Changed() }
+func (a *alarm) changed() bool { return a.book.Changed() || a.outbox.Changed() || !a.digestSaved }
+
+// made notes that the digest of a day has been made, or that there is to be none.
+func (a *alarm) made(due time.Time) { a.digested, a.digestSaved = due, false }
+
+// save hands out what has changed.
+func (a *alarm) save(fn func(key string, blob []byte)) error {
+	if !a.digestSaved {
+		fn(digestState, a.digested.AppendFormat(nil, digestFormat))
+		a.digestSaved = true
+	}
+	return errors.Join(
+		a.book.Dirty(func(id string, blob []byte) { fn(IncidentState+id, blob) }),
+		a.outbox.Dirty(func(id string, blob []byte) { fn(letterState+id, blob) }))
+}
+
+// restoreDigest reads what save has handed out.
+func (a *alarm) restoreDigest(_ string, blob []byte) (err error) {
+	a.digested, err = time.ParseInLocation(digestFormat, string(blob), time.Local)
+	return err
+}
+
+// turned tells those who are to know that an incident has entered a new state: the administrator with others of its
+// kind, the customer at once.
+func (a *alarm) turned(i *incident.Incident, now time.Time) {
+	a.group.Turned(i, now)
+	contact := a.panel.Contact(i.Account)
+	l, ok, err := a.notices.Turned(i, action.Customer{Address: contact.Address, Language: contact.Language, Reseller: contact.Reseller}, now)
+	if err != nil {
+		a.log.Warn("a customer can't be told of an incident", "incident", i.ID, "error", err)
+	}
+	if ok {
+		a.outbox.PutLetter(l)
+		a.awake()
+	}
+}
+
+// stuck counts the letters that were given up in the last day or fail again and again.
+func (a *alarm) stuck(now time.Time) (n int) {
+	for _, l := range a.outbox.Letters() {
+		if l.Error != "" && now.Sub(l.Next) < digestSpan {
+			n++
+		}
+	}
+	return n
+}
 
 // note files a message that something was found about.
 func (a *alarm) note(m *osm.Message, now time.Time) {
 	if i, turned := a.book.Note(m); turned {
-		a.group.Turned(i, now)
+		a.turned(i, now)
 	}
 }
 
 // tick closes what is over and puts what is due into the outbox.
 func (a *alarm) tick(now time.Time) {
 	for _, i := range a.book.Tick(now) {
-		a.group.Turned(i, now)
+		a.turned(i, now)
 	}
 	if due, ok := a.group.Due(now); ok {
 		var names []string
-		for _, w := range *a.ways.Load() {
+		for _, w := range a.told.Load().ways {
 			names = append(names, w.Name)
 		}
 		a.outbox.Put(due, names)
@@ -99,7 +161,11 @@ func (a *alarm) send(ctx context.Context) {
 }
 
 func (a *alarm) sendOne(ctx context.Context, l action.Letter) error {
-	for _, w := range *a.ways.Load() {
+	to := a.told.Load()
+	if l.Mail != nil {
+		return to.cfg.Post(ctx, to.host, l.ID, *l.Mail)
+	}
+	for _, w := range to.ways {
 		if w.Name == l.Way {
 			return w.Send(ctx, l)
 		}

@@ -71,6 +71,7 @@ func (s *session) restore(ctx context.Context) error {
 		each(DetectState, s.engine.Detect.Restore),
 		each(IncidentState, func(_ string, blob []byte) error { return s.alarm.book.Restore(blob) }),
 		each(letterState, func(_ string, blob []byte) error { return s.alarm.outbox.Restore(blob) }),
+		each(digestState, s.alarm.restoreDigest),
 		each(ledgerState, s.ledger.Restore),
 		each(holdState, s.holds.book.Restore))
 	s.holds.keepSecret()
@@ -85,6 +86,7 @@ func (s *session) serve(ctx context.Context) error {
 	defer others.Wait()
 	defer cancel()
 	others.Go(func() { s.alarm.send(ctx) })
+	others.Go(func() { s.digests(ctx) })
 	others.Go(func() { s.keepHeld(ctx) })
 	others.Go(func() { s.pushOut(ctx) })
 	others.Go(func() { s.keepServing(ctx, "control socket", s.openControl) })
@@ -230,8 +232,7 @@ func (s *session) gather() error {
 	s.ledger.Dirty(func(key string, blob []byte) { s.store.SaveState(ledgerState+key, blob) })
 	return errors.Join(
 		s.holds.book.Dirty(func(key string, blob []byte) { s.store.SaveState(holdState+key, blob) }),
-		s.alarm.book.Dirty(func(id string, blob []byte) { s.store.SaveState(IncidentState+id, blob) }),
-		s.alarm.outbox.Dirty(func(id string, blob []byte) { s.store.SaveState(letterState+id, blob) }))
+		s.alarm.save(s.store.SaveState))
 }
 
 // tend reads again what may have changed beside the log.
