@@ -14,7 +14,7 @@ const batch = 200
 // after the attempt, which may take as long as the receivers do. A message that was only deferred is an ordinary one
 // from then on, and Exim's queue runners go on with it.
 func (q *Queue) Deliver(ctx context.Context, p Place) error {
-	return q.change(ctx, operation{"deliver", "-M", true, released}, p)
+	return q.change(ctx, operation{"deliver", "-M", true, tried}, p)
 }
 
 // Release thaws messages and moves them to the default queue: the next queue run delivers them. It takes any number at
@@ -95,6 +95,14 @@ type QueueError struct {
 
 func (e *QueueError) Error() string { return fmt.Sprintf("%s %s: %v", e.Did, e.ID, e.Err) }
 func (e *QueueError) Unwrap() error { return e.Err }
+
+// tried is released, and that no recipient waits for osm: Exim does nothing while another of its processes has the message.
+func tried(m *Queued, err error) error {
+	if err == nil && m.Rewritten() {
+		return errors.New("its recipients are still held")
+	}
+	return released(m, err)
+}
 
 func released(m *Queued, err error) error {
 	switch {

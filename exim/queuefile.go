@@ -7,6 +7,7 @@ import (
 	"math"
 	"mime"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ type Queued struct {
 	Protocol   string
 	Client     netip.Addr // invalid for a local submission
 	Helo       string
-	Login      string // authenticated id; of a local submission the login name
+	Login      string            // authenticated id; of a local submission the login name
 	Variables  map[string]string // ACL variables by their whole name: acl_m_osm, acl_c0
 	Recipients []string
 	Delivered  []string // recipients that need nothing more: delivered, failed, or removed by an administrator
@@ -57,15 +58,45 @@ func (m *Queued) Header(name string) string {
 // heldVariable is the ACL variable in which osm's snippets leave why they held a message.
 const heldVariable = "acl_m_osm_held"
 
-// Verdict is what osm said when the message was held: the words, and the verdict's id that they end in. ok is false where osm did
-// not hold it, as when Exim or an administrator froze it. A message keeps its verdict when it is released.
+// Verdict is what osm said when the message was held: the words, and the verdict's id. Of a recipient held by rewriting
+// only the id is known. ok is false where osm did not hold the message, as when Exim or an administrator froze it. A message
+// keeps its verdict when it is released.
 func (m *Queued) Verdict() (id, text string, ok bool) {
-	text = m.Variables[heldVariable]
-	return verdictID(text), text, text != ""
+	if text = m.Variables[heldVariable]; text != "" {
+		return verdictID(text), text, true
+	}
+	for _, r := range m.Recipients {
+		if local, ok := rewritten(r); ok {
+			part := strings.Split(local, ".")
+			if len(part) == 4 { // as policy.Rewriter writes them
+				return strings.ToUpper(part[1]), "", true
+			}
+			return "", NoVerdict, true
+		}
+	}
+	return "", "", false
 }
 
-// Held tells whether Exim's queue runners pass the message by.
-func (m *Queued) Held() bool { return !m.Frozen.IsZero() || m.Queue != "" }
+// rewritten returns the local part of an address in the hold domain.
+func rewritten(address string) (local string, ok bool) {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 || !strings.EqualFold(address[at+1:], HoldDomain) {
+		return "", false
+	}
+	return address[:at], true
+}
+
+// Rewritten tells whether a recipient is held by rewriting: such a message goes when osm answers so, and is neither frozen
+// nor in another queue.
+func (m *Queued) Rewritten() bool {
+	return slices.ContainsFunc(m.Recipients, func(r string) bool {
+		_, ok := rewritten(r)
+		return ok && !slices.Contains(m.Delivered, r)
+	})
+}
+
+// Held tells whether Exim's queue runners pass the message by, or its recipients by.
+func (m *Queued) Held() bool { return !m.Frozen.IsZero() || m.Queue != "" || m.Rewritten() }
 
 // verdictID takes the id from the end of an answer's text, "... (V0ABC123)".
 func verdictID(text string) string {

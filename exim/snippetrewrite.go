@@ -10,8 +10,9 @@ import (
 func (s *Snippets) RewriteRule() string {
 	none := "fail" // the address stays as it is
 	if s.Closed {
-		// The address waits in the hold domain, unsigned: only osm can sign.
-		none = "{u.${sg{${tr{${base64:$0}}{+/}{-_}}}{=}{}}@" + HoldDomain + "}"
+		// The address waits in the hold domain, unsigned: only osm can sign. Exim does not rewrite to one of more than 255
+		// bytes: mail for a very long one is refused by osm when it is back.
+		none = "{${if <{${strlen:$0}}{170}{u.${sg{${tr{${base64:$0}}{+/}{-_}}}{=}{}}}{long}}@" + HoldDomain + "}"
 	}
 	asked := s.answer(request("REWRITE", attribute{"recipient", plain("$0")}, attribute{"exim_address_b64", "${base64:$0}"}),
 		"DUNNO|OK|REDIRECT", `[A-Za-z0-9._-]{1,1000}@`+strings.ReplaceAll(HoldDomain, ".", `\.`))

@@ -131,9 +131,20 @@ var lower = base32.HexEncoding.WithPadding(base32.NoPadding)
 // Encode makes the address that stands for a recipient of a message.
 func (w *Rewriter) Encode(messageID, recipient string, v osm.Verdict) string {
 	begin := letter(v.Action) + "." + strings.ToLower(v.ID)
-	return begin + "." + w.sign(messageID, begin, recipient) + "." +
+	address := begin + "." + w.sign(messageID, begin, recipient) + "." +
 		strings.ToLower(lower.EncodeToString([]byte(recipient))) + "@" + HoldDomain
+	if len(address) > addressMost {
+		return tooLong + "@" + HoldDomain
+	}
+	return address
 }
+
+// addressMost is how long an address may be for Exim to rewrite to it: a longer one it leaves as it was, so that mail to
+// a recipient of more than some 130 bytes would never be held. It is refused instead, in a bounce to its sender.
+const (
+	addressMost = 255
+	tooLong     = "long"
+)
 
 // signatureSize is enough where each guess costs a message.
 const signatureSize = 10
@@ -164,6 +175,9 @@ func (w *Rewriter) Decode(messageID, address string) (Rewritten, error) {
 		return Rewritten{}, ErrNotOurs
 	}
 	local, _, _ := cutLast(address, "@")
+	if local == tooLong {
+		return Rewritten{Action: osm.Reject}, nil
+	}
 	if text, ok := strings.CutPrefix(local, "u."); ok {
 		original, err := base64.RawURLEncoding.DecodeString(text)
 		if err != nil || len(original) == 0 || IsRewritten(string(original)) {
@@ -199,6 +213,10 @@ func (w *Rewriter) Answer(r *Request, decide func(recipient string) osm.Verdict)
 	held, err := w.Decode(id, r.Recipient)
 	if err != nil {
 		return osm.Verdict{Action: osm.Defer, Rule: "rewrite", Reason: "not-ours", Detail: err.Error()}
+	}
+	if held.Original == "" {
+		return osm.Verdict{Action: osm.Reject, Rule: "rewrite", Reason: "too-long",
+			Detail: "refused by policy, and the recipient's address is too long to be held"}
 	}
 	if !held.Signed {
 		v := decide(held.Original)

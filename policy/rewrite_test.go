@@ -24,7 +24,7 @@ func rewriter(t testing.TB) *Rewriter {
 func TestRewrittenAddresses(t *testing.T) {
 	w := rewriter(t)
 	for _, original := range []string{"x@far.example", `"a b,c|\"@@"@far.example`, "jos\xc3\xa9@\xc3\xbcber.example", "O'Neil=+/x@[192.0.2.1]",
-		strings.Repeat("l", 200) + "@far.example", "a\nb@c"} {
+		strings.Repeat("l", 110) + "@far.example", "a\nb@c"} {
 		for _, action := range []osm.Action{osm.Hold, osm.Reject, osm.Discard} {
 			address := w.Encode(heldID, original, osm.Verdict{Action: action, ID: "V0ABC234"})
 			if strings.Trim(strings.TrimSuffix(address, "@"+HoldDomain), "abcdefghijklmnopqrstuvwxyz0123456789.") != "" {
@@ -36,6 +36,21 @@ func TestRewrittenAddresses(t *testing.T) {
 					t.Errorf("%q: %+v, %v", a, got, err)
 				}
 			}
+		}
+	}
+}
+
+// TestLongAddress: Exim does not rewrite to an address that is longer than it takes, and the message would go.
+func TestLongAddress(t *testing.T) {
+	w := rewriter(t)
+	for n := 100; n < 250; n++ {
+		address := w.Encode(heldID, strings.Repeat("l", n)+"@x.example", osm.Verdict{Action: osm.Hold, ID: "V0ABC234"})
+		if len(address) > 255 {
+			t.Fatalf("%d bytes became %d", n, len(address))
+		}
+		r := &Request{State: Rewrite, Recipient: address, Message: osm.Message{ID: heldID}}
+		if v := w.Answer(r, nil); n > 130 && v.Action != osm.Reject || n < 120 && v.Action != osm.Defer {
+			t.Errorf("%d bytes: %+v", n, v)
 		}
 	}
 }
