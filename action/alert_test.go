@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"mime/quotedprintable"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/mail"
@@ -17,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	gosmtp "github.com/emersion/go-smtp"
 
 	"osm"
 	"osm/incident"
@@ -244,6 +247,60 @@ func TestMail(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(text)) != strings.TrimSpace(a.Text()) {
 		t.Errorf("%v: %s", err, text)
 	}
+}
+
+// TestMailBySMTP hands a mail to a real SMTP server.
+func TestMailBySMTP(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := &mailSink{}
+	server := gosmtp.NewServer(sink)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	cfg := DefaultConfig()
+	cfg.Mail, cfg.SMTP = []string{"root", "admin@example.org"}, l.Addr().String()
+	if err := cfg.Ways("mx.example")[0].Send(context.Background(), Letter{ID: "A1-mail", Alert: alert()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-served
+	if got, want := strings.Join(sink.said, " "), "osm@mx.example root@mx.example admin@example.org"; got != want {
+		t.Errorf("envelope %q, want %q", got, want)
+	}
+	m, err := mail.ReadMessage(strings.NewReader(sink.text))
+	if err != nil || m.Header.Get("Auto-Submitted") != "auto-generated" {
+		t.Errorf("%v: %q", err, sink.text)
+	}
+	if err := cfg.Ways("mx.example")[0].Send(context.Background(), Letter{ID: "A1-mail", Alert: alert()}); err == nil || isFinal(err) {
+		t.Errorf("nobody there: %v", err)
+	}
+}
+
+// mailSink keeps the envelope and the text of one mail.
+type mailSink struct {
+	said []string
+	text string
+}
+
+func (s *mailSink) NewSession(*gosmtp.Conn) (gosmtp.Session, error) { return s, nil }
+func (s *mailSink) Reset()                                          {}
+func (s *mailSink) Logout() error                                   { return nil }
+func (s *mailSink) Mail(from string, _ *gosmtp.MailOptions) error {
+	s.said = append(s.said, from)
+	return nil
+}
+func (s *mailSink) Rcpt(to string, _ *gosmtp.RcptOptions) error {
+	s.said = append(s.said, to)
+	return nil
+}
+func (s *mailSink) Data(r io.Reader) error {
+	b, err := io.ReadAll(r)
+	s.text = string(b)
+	return err
 }
 
 func TestRun(t *testing.T) {

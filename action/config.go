@@ -5,6 +5,7 @@ package action
 
 import (
 	"fmt"
+	"net"
 	"net/mail"
 	"net/url"
 	"os"
@@ -21,6 +22,7 @@ import (
 type Config struct {
 	Mail      []string         `toml:"mail" doc:"Addresses that alerts are mailed to, through the local sendmail. Empty: no mail."`
 	From      string           `toml:"from" doc:"Sender of those mails; when empty it is osm at this host."`
+	SMTP      string           `toml:"smtp" doc:"Address and port of a mail server that takes those mails instead of the sendmail program, such as 127.0.0.1:25, which is also used where osm may not run programs that change their user, as sendmail does (the packaged service)."`
 	Sendmail  string           `toml:"sendmail" doc:"Program that takes mail on its standard input, as Exim's sendmail does."`
 	Webhooks  []Webhook        `toml:"webhook" doc:"Addresses that alerts are posted to as JSON."`
 	Chats     []osm.Secret     `toml:"chats" doc:"Chat services as shoutrrr URLs, such as slack://TOKEN@CHANNEL or telegram://TOKEN@telegram?chats=ID."`
@@ -54,7 +56,10 @@ func (c *Config) Check(report func(key, problem string)) {
 			report("mail", fmt.Sprintf("%q is not a mail address", a))
 		}
 	}
-	if (len(c.Mail) > 0 || c.Customers) && !filepath.IsAbs(c.Sendmail) {
+	if _, _, err := net.SplitHostPort(c.SMTP); c.SMTP != "" && err != nil {
+		report("smtp", "must be an address and a port such as 127.0.0.1:25")
+	}
+	if (len(c.Mail) > 0 || c.Customers) && c.SMTP == "" && !filepath.IsAbs(c.Sendmail) {
 		report("sendmail", "must be an absolute path")
 	}
 	for _, w := range c.Webhooks {

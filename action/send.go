@@ -75,6 +75,13 @@ func (c *Config) Post(ctx context.Context, host, id string, m Mail) error {
 	if err != nil {
 		return final{err}
 	}
+	server := c.SMTP
+	if server == "" && bound() {
+		server = localServer
+	}
+	if server != "" {
+		return submit(ctx, server, host, from, m.To, letter)
+	}
 	args := append([]string{"-i", "-f", from, "--"}, m.To...)
 	return program(ctx, letter, c.Sendmail, args...)
 }

@@ -6,7 +6,10 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"osm"
@@ -28,8 +31,16 @@ type Options struct {
 	Start  tail.Start                                     // where a log without a saved position begins; the zero value is its beginning
 	Load   func() (*config.Loaded, error)                 // reads the configuration again at a reload; nil: there is none
 	Queue  func(ctx context.Context) (*exim.Queue, error) // Exim's queue; nil: that of the Exim on this machine
+	Root   string                                         // where a panel's programs and files are; "" is /
 	Ready  func()                                         // called once, when everything is open and the log is being read
 	Panel  *panel.Panel                                   // who owns what; nil: as the configuration says
+}
+
+func (o *Options) root() string {
+	if o.Root == "" {
+		return "/"
+	}
+	return o.Root
 }
 
 // Daemon follows the logs, takes every line through the engine and saves what came of it together with how far it has
@@ -79,6 +90,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 // follow is one life of the engine: from opening the store to the end of ctx, or to an error that is not to be waited out.
 func (d *Daemon) follow(ctx context.Context) (err error) {
+	if err := os.MkdirAll(filepath.Dir(d.cfg.Store.Path), 0o750); err != nil {
+		return fmt.Errorf("make the folder of the history: %w", err)
+	}
 	history, err := store.Open(d.cfg.Store, time.Now(), d.options.Logger)
 	if err != nil {
 		return err
