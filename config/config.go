@@ -24,19 +24,20 @@ const DefaultPath = "/etc/osm/osm.toml"
 
 // Config is the whole configuration: one table per room. Adding a room is one line here and one in Defaults.
 type Config struct {
-	Exim     exim.Config     `toml:"exim" doc:"The mail server that is watched."`
-	Tail     tail.Config     `toml:"tail" doc:"How the log is followed."`
-	Track    track.Config    `toml:"track" doc:"What is remembered of messages on their way."`
-	Enrich   enrich.Config   `toml:"enrich" doc:"What is looked up about a message."`
-	Panel    panel.Config    `toml:"panel" doc:"Who owns what on this server."`
-	Detect   detect.Config   `toml:"detect" doc:"How much evidence it takes to call a sender a spammer."`
-	Policy   policy.Config   `toml:"policy" doc:"How mail servers ask osm, and whether its verdicts are carried out."`
-	Rules    []policy.Rule   `toml:"rule" doc:"Limits and conditions of your own, asked in the order of the file."`
-	Incident incident.Config `toml:"incident" doc:"How findings about one sender become one incident."`
-	Alert    action.Config   `toml:"alert" doc:"Who is told about incidents, and how."`
-	Hold     hold.Config     `toml:"hold" doc:"What becomes of mail that is held."`
-	Store    store.Config    `toml:"store" doc:"Where the history is kept, and for how long."`
-	Control  Control         `toml:"control" doc:"How the osm command talks to the running daemon."`
+	Exim     exim.Config          `toml:"exim" doc:"The mail server that is watched."`
+	Tail     tail.Config          `toml:"tail" doc:"How the log is followed."`
+	Track    track.Config         `toml:"track" doc:"What is remembered of messages on their way."`
+	Enrich   enrich.Config        `toml:"enrich" doc:"What is looked up about a message."`
+	Panel    panel.Config         `toml:"panel" doc:"Who owns what on this server."`
+	Detect   detect.Config        `toml:"detect" doc:"How much evidence it takes to call a sender a spammer."`
+	Policy   policy.Config        `toml:"policy" doc:"How mail servers ask osm, and whether its verdicts are carried out."`
+	Rules    []policy.Rule        `toml:"rule" doc:"Limits and conditions of your own, asked in the order of the file."`
+	Incident incident.Config      `toml:"incident" doc:"How findings about one sender become one incident."`
+	Alert    action.Config        `toml:"alert" doc:"Who is told about incidents, and how."`
+	Hold     hold.Config          `toml:"hold" doc:"What becomes of mail that is held."`
+	Action   action.SuspendConfig `toml:"action" doc:"What is done to senders besides refusing their mail."`
+	Store    store.Config         `toml:"store" doc:"Where the history is kept, and for how long."`
+	Control  Control              `toml:"control" doc:"How the osm command talks to the running daemon."`
 }
 
 // Defaults is the configuration of an empty file.
@@ -52,6 +53,7 @@ func Defaults() Config {
 		Alert:    action.DefaultConfig(),
 		Policy:   policy.DefaultConfig(),
 		Hold:     hold.DefaultConfig(),
+		Action:   action.DefaultSuspendConfig(),
 		Store:    store.DefaultConfig(),
 		Control:  Control{Socket: "/run/osm/control.sock"},
 	}

@@ -117,6 +117,14 @@ func (s *session) control() http.Handler {
 		}
 		return s.orderHeld(r.Context(), o, by, time.Now())
 	})
+	handle("GET /v1/suspensions", func(*http.Request, string) (any, error) { return s.suspensions(), nil })
+	handle("POST /v1/suspensions", func(r *http.Request, by string) (any, error) {
+		var o SuspendOrder
+		if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 64<<10)).Decode(&o); err != nil {
+			return nil, fmt.Errorf("read the order: %w", err)
+		}
+		return s.suspend(o, by, time.Now())
+	})
 	handle("GET /v1/incidents", func(*http.Request, string) (any, error) { return s.incidents(), nil })
 	handle("POST /v1/incidents/{id}/close", func(r *http.Request, by string) (any, error) {
 		s.mu.Lock()
@@ -217,8 +225,11 @@ func (s *session) undo(id, by string, now time.Time) (policy.Deed, error) {
 	s.mu.Lock()
 	d, _ := s.ledger.Deed(id)
 	s.mu.Unlock()
-	if d.What == Delete {
+	switch d.What {
+	case Delete:
 		return s.takeBack(d, by, now)
+	case Suspend:
+		return s.unsuspend(d, by, now)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,6 +21,7 @@ const holdState = "hold/"
 type holds struct {
 	cfg     hold.Config
 	book    *hold.Book
+	stops   *suspender
 	changed chan struct{} // closed and replaced when orders have been carried out
 
 	wake  chan struct{}              // any goroutine: there is something to do
@@ -33,7 +34,7 @@ type holds struct {
 const pushes = 100
 
 func newHolds(cfg hold.Config) *holds {
-	return &holds{cfg: cfg, book: hold.NewBook(cfg), changed: make(chan struct{}), wake: make(chan struct{}, 1),
+	return &holds{cfg: cfg, book: hold.NewBook(cfg), stops: newSuspender(), changed: make(chan struct{}), wake: make(chan struct{}, 1),
 		push: make(chan exim.Place, pushes)}
 }
 
@@ -51,17 +52,16 @@ func (h *holds) lookSoon() {
 	h.awake()
 }
 
-// arrival notes what was decided about a message, where Exim was told.
+// arrival notes what was decided about a message. Only where Exim was told it is held.
 func (h *holds) arrival(m *osm.Message, now time.Time) {
 	v := &m.Verdict
-	if v.Shadow || v.Passive {
-		return
-	}
-	switch v.Action {
-	case osm.Hold:
+	switch {
+	case v.Shadow:
+	case v.Action == osm.Hold && !v.Passive:
 		h.book.Hold(hold.FromVerdict(m), v.Score, now)
-	case osm.Reject:
+	case v.Action == osm.Reject:
 		h.book.Stopped(v.Key)
+		h.stops.stopped(m, now)
 	}
 }
 

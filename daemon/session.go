@@ -36,6 +36,7 @@ type session struct {
 	engine *Engine
 	alarm  *alarm
 	holds  *holds
+	stops  *suspender
 	ledger *policy.Ledger
 }
 
@@ -53,7 +54,7 @@ const (
 const ledgerState = "ledger/"
 
 func newSession(d *Daemon, e *Engine, a *alarm, h *holds, history *store.Store, f *tail.Follower) *session {
-	return &session{Daemon: d, engine: e, alarm: a, holds: h, store: history, follower: f, ledger: policy.NewLedger(),
+	return &session{Daemon: d, engine: e, alarm: a, holds: h, stops: h.stops, store: history, follower: f, ledger: policy.NewLedger(),
 		parser: exim.NewParser(d.zone), at: map[string]osm.Position{}}
 }
 
@@ -73,7 +74,8 @@ func (s *session) restore(ctx context.Context) error {
 		each(letterState, func(_ string, blob []byte) error { return s.alarm.outbox.Restore(blob) }),
 		each(digestState, s.alarm.restoreDigest),
 		each(ledgerState, s.ledger.Restore),
-		each(holdState, s.holds.book.Restore))
+		each(holdState, s.holds.book.Restore),
+		each(suspendState, s.stops.book.Restore))
 	s.holds.keepSecret()
 	s.engine.Policy.Lists.Set(s.ledger.Entries())
 	return err
@@ -88,6 +90,7 @@ func (s *session) serve(ctx context.Context) error {
 	others.Go(func() { s.alarm.send(ctx) })
 	others.Go(func() { s.digests(ctx) })
 	others.Go(func() { s.keepHeld(ctx) })
+	others.Go(func() { s.keepSuspended(ctx) })
 	others.Go(func() { s.pushOut(ctx) })
 	others.Go(func() { s.keepServing(ctx, "control socket", s.openControl) })
 	others.Go(func() { s.keepServing(ctx, "policy socket", s.openPolicy) })
@@ -155,7 +158,7 @@ func (s *session) due(b tail.Batch, now time.Time) bool {
 	if s.joiner.Holding() && pending < 2*flushAt && now.Sub(s.flushed) < 10*saveAfter {
 		return false
 	}
-	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed() || s.holds.book.Changed()
+	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed() || s.holds.book.Changed() || s.stops.book.Changed()
 	return pending >= flushAt || changed && (b.AtEnd || b.Idle) && now.Sub(s.flushed) >= saveAfter
 }
 
@@ -232,6 +235,7 @@ func (s *session) gather() error {
 	s.ledger.Dirty(func(key string, blob []byte) { s.store.SaveState(ledgerState+key, blob) })
 	return errors.Join(
 		s.holds.book.Dirty(func(key string, blob []byte) { s.store.SaveState(holdState+key, blob) }),
+		s.stops.book.Dirty(func(id string, blob []byte) { s.store.SaveState(suspendState+id, blob) }),
 		s.alarm.save(s.store.SaveState))
 }
 

@@ -100,6 +100,12 @@ func (l *Ledger) Remove(key osm.Key, by, reason string, now time.Time) (Deed, er
 // Note records a deed that is not about the lists.
 func (l *Ledger) Note(d Deed) Deed { return l.record(d) }
 
+// Listed tells whether a key is on a list.
+func (l *Ledger) Listed(key osm.Key) bool {
+	_, ok := l.entries[key]
+	return ok
+}
+
 // Deed finds a deed by its id.
 func (l *Ledger) Deed(id string) (Deed, bool) {
 	i := slices.IndexFunc(l.deeds, func(d Deed) bool { return d.ID == id })
