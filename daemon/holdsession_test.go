@@ -1,0 +1,361 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"osm"
+	"osm/action"
+	"osm/config"
+	"osm/exim"
+	"osm/hold"
+	"osm/panel"
+	"osm/policy"
+	"osm/store"
+)
+
+// idleSession is a session that nobody runs, on a server with DirectAdmin.
+func idleSession(t *testing.T, change func(*config.Config)) *session {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range map[string]string{"usr/local/directadmin/conf/directadmin.conf": "", "etc/virtual/domainowners": "shop.example: shop\n",
+		"etc/passwd": "shop:x:1001:1001::/home/shop:/bin/bash\n"} {
+		path := filepath.Join(root, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := config.Defaults()
+	cfg.Store.Path = filepath.Join(t.TempDir(), "osm.db")
+	cfg.Exim.Log = filepath.Join(root, "mainlog")
+	if change != nil {
+		change(&cfg)
+	}
+	log := slog.New(slog.DiscardHandler)
+	owners := panel.Open(panel.Config{Kind: "directadmin"}, root, time.Now())
+	d, err := New(cfg, Options{Logger: log, Panel: owners, Root: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, err := store.Open(cfg.Store, time.Now(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { history.Close() })
+	held := newHolds(cfg.Hold)
+	alarm := newAlarm(cfg, owners, log)
+	engine, err := newEngine(cfg, engineOptions{Sink: &record{store: history, alarm: alarm, holds: held, log: log}, Panel: owners, Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { engine.Close() })
+	return newSession(d, engine, alarm, held, history, nil)
+}
+
+// suspicious is a message that the detection has something to say about.
+func suspicious(n int, at time.Time, action osm.Action) *osm.Message {
+	key := osm.Key{Kind: osm.KeyLogin, Value: "alice@shop.example"}
+	return &osm.Message{ID: fmt.Sprintf("1xVPZd-%06d-2Y", n), Time: at, Class: osm.Login, Login: key.Value, Account: "shop", Sender: key.Value,
+		Recipients: []string{"a@far.example"}, Subject: "offer", Client: netip.MustParseAddr("192.0.2.1"),
+		Verdict: osm.Verdict{Action: action, Rule: "stolen-login", Reason: "new-recipients", Detail: "9 of 9", ID: "V1", Key: key, Score: 9,
+			Findings: []osm.Finding{{Fact: "new-recipients", Weight: 9}}}}
+}
+
+func (s *session) stateOf(id string) hold.State {
+	m, _ := s.holds.book.Get(id)
+	return m.State
+}
+
+// TestClearedMailIsReleased: when the detection no longer suspects a sender its mail goes out by itself, a few times.
+func TestClearedMailIsReleased(t *testing.T) {
+	s := idleSession(t, nil)
+	now := time.Now()
+	first := suspicious(1, now, osm.Hold)
+	s.holds.arrival(first, now)
+	s.releaseAllCleared()
+	if got := s.stateOf(first.ID); got != hold.Held {
+		t.Fatalf("a sender that nothing is known of: %s", got)
+	}
+	s.engine.Detect.Find(&osm.Message{ID: "1xVPZd-999999-2Y", Time: now, Class: osm.Login, Login: first.Login, Recipients: []string{"a@far.example"}})
+	for n := 2; n < 2+s.cfg.Hold.Automatic; n++ {
+		s.holds.arrival(suspicious(n, now, osm.Hold), now)
+		s.releaseAllCleared()
+		if m, _ := s.holds.book.Get(first.ID); m.State != hold.Releasing || m.By != bySelf {
+			t.Fatalf("%+v", m)
+		}
+	}
+	if deeds := s.audit(); len(deeds) != s.cfg.Hold.Automatic || deeds[0].What != Release || deeds[0].By != bySelf {
+		t.Errorf("the audit trail: %+v", deeds)
+	}
+	last := suspicious(50, now, osm.Hold)
+	s.holds.arrival(last, now)
+	s.releaseAllCleared()
+	if got := s.stateOf(last.ID); got != hold.Held {
+		t.Errorf("nobody has looked, and it is %s once more", got)
+	}
+	if _, err := s.order(Order{What: policy.Forgive, Key: first.Verdict.Key}, "root", now); err != nil {
+		t.Fatal(err)
+	}
+	s.holds.arrival(suspicious(51, now, osm.Reject), now)
+	s.releaseAllCleared()
+	if got := s.stateOf(last.ID); got != hold.Held {
+		t.Errorf("its sender was stopped, and it is %s", got)
+	}
+	if _, err := s.order(Order{What: policy.Forgive, Key: first.Verdict.Key}, "root", now); err != nil {
+		t.Fatal(err)
+	}
+	s.releaseAllCleared()
+	if got := s.stateOf(last.ID); got != hold.Releasing {
+		t.Errorf("a person has looked, and it is %s", got)
+	}
+}
+
+func TestPassiveVerdictsHoldNothing(t *testing.T) {
+	s := idleSession(t, nil)
+	passive, shadow := suspicious(1, time.Now(), osm.Hold), suspicious(2, time.Now(), osm.Hold)
+	passive.Verdict.Passive, shadow.Verdict.Shadow = true, true
+	for _, m := range []*osm.Message{passive, shadow} {
+		s.holds.arrival(m, time.Now())
+	}
+	if held, others, _ := s.holds.book.Size(); held+others != 0 {
+		t.Errorf("%d held", held)
+	}
+}
+
+// TestForgedLinesEndNothing: a local user's false lines in the log do not make held mail forgotten.
+func TestForgedLinesEndNothing(t *testing.T) {
+	s := idleSession(t, nil)
+	m := suspicious(1, time.Now(), osm.Hold)
+	s.holds.arrival(m, time.Now())
+	forged := suspendedEntry(m.ID)
+	forged.Forged = exim.AfterTorn
+	ev := s.engine.Track.Add(&forged)
+	s.holds.line(&forged, &ev, time.Now())
+	if got := s.stateOf(m.ID); got != hold.Held {
+		t.Errorf("after a forged line it is %s", got)
+	}
+	honest := suspendedEntry(m.ID)
+	ev = s.engine.Track.Add(&honest)
+	s.holds.line(&honest, &ev, time.Now())
+	if got := s.stateOf(m.ID); got != hold.Gone {
+		t.Errorf("after Exim's own line it is %s", got)
+	}
+}
+
+func suspendedEntry(id string) exim.Entry {
+	return exim.Entry{Kind: exim.Removed, ID: id, Time: time.Now()}
+}
+
+func TestSendersAreTold(t *testing.T) {
+	s := idleSession(t, func(cfg *config.Config) { cfg.Hold.NoticeHeld, cfg.Hold.Link = true, "https://mail.example/r?t=" })
+	s.holds.keepSecret()
+	for n := range 20 {
+		s.holds.arrival(suspicious(n, time.Now(), osm.Hold), time.Now())
+	}
+	stranger := suspicious(30, time.Now(), osm.Hold)
+	stranger.Login, stranger.Verdict.Key = "", osm.Key{Kind: osm.KeyClient, Value: "192.0.2.9"}
+	s.holds.arrival(stranger, time.Now())
+	s.noticeHeld()
+	s.noticeHeld()
+	letters := s.alarm.outbox.Letters()
+	if len(letters) != 1 {
+		t.Fatalf("%d letters", len(letters))
+	}
+	mail := letters[0].Mail
+	if len(mail.To) != 1 || mail.To[0] != "alice@shop.example" || !strings.Contains(mail.Subject, "20 of your messages") || strings.Count(mail.Text, "send it: https://mail.example/r?t=") != 10 {
+		t.Errorf("%+v", mail)
+	}
+	_, token, _ := strings.Cut(mail.Text, "?t=")
+	token, _, _ = strings.Cut(token, "\n")
+	if id, err := hold.Verify(s.holds.book.Secret(), token, time.Now()); err != nil || s.stateOf(id) != hold.Held {
+		t.Errorf("the link's token is of %q, %v", id, err)
+	}
+}
+
+// TestFastLane: a sender with a past that is suspected gets one message to one recipient out.
+func TestFastLane(t *testing.T) {
+	s := idleSession(t, func(cfg *config.Config) { cfg.Detect.Suspect, cfg.Detect.Stop = 0.01, 1e9 })
+	now := time.Now()
+	write := func(n int, at time.Time, to ...string) *policy.Request {
+		return &policy.Request{State: policy.Data, UID: -1, Message: osm.Message{ID: fmt.Sprintf("1xVPZd-%06d-2Y", n), Time: at, Protocol: "esmtpsa",
+			Login: "alice@shop.example", Auth: "plain", Sender: "alice@shop.example", Client: netip.MustParseAddr("192.0.2.1"), Helo: "laptop",
+			Subject: "hello", HasSubject: true, Recipients: to}}
+	}
+	for n := range 40 {
+		at := now.Add(-time.Duration(40-n) * 12 * time.Hour)
+		m := &write(n, at, "bob@far.example").Message
+		m.Class = osm.Login
+		s.engine.Detect.Find(m)
+		s.engine.Detect.Learn(m, true)
+	}
+	ask := func(n int, to ...string) osm.Verdict {
+		r := write(n, now, to...)
+		r.Message.Client, r.Message.Helo = netip.MustParseAddr("198.51.100.7"), "elsewhere"
+		return s.engine.Ask(r, now)
+	}
+	if v := ask(100, "new@one.example", "new@two.example"); v.Action != osm.Hold {
+		t.Fatalf("two new recipients: %+v", v)
+	}
+	if v := ask(101, "new@three.example"); v.Action != osm.Accept || v.Rule != "fast-lane" || v.Score == 0 {
+		t.Errorf("the first to one recipient: %+v", v)
+	}
+	if v := ask(102, "new@four.example"); v.Action != osm.Hold {
+		t.Errorf("the second in the hour: %+v", v)
+	}
+}
+
+// TestAutomaticSuspension: what the detection stops is suspended in the panel, until its time is over.
+func TestAutomaticSuspension(t *testing.T) {
+	s := idleSession(t, func(cfg *config.Config) {
+		cfg.Action.Automatic, cfg.Action.PerHour = []action.Means{action.ByPanel, action.ByList}, 1
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { s.keepSuspended(ctx); close(ended) }()
+	defer func() { cancel(); <-ended }()
+	s.mu.Lock()
+	s.holds.arrival(suspicious(1, time.Now().Add(-2*time.Hour), osm.Reject), time.Now()) // of an old log
+	m := suspicious(2, time.Now(), osm.Reject)
+	s.holds.arrival(m, time.Now())
+	s.mu.Unlock()
+	file := filepath.Join(s.options.Root, "etc/virtual/blacklist_smtp_usernames")
+	waitFor(t, "the panel's file has the login", func() bool {
+		text, _ := os.ReadFile(file)
+		all := s.suspensions()
+		return strings.HasPrefix(string(text), "alice@shop.example:") && len(all) == 1 && all[0].State == action.Active
+	})
+	waitFor(t, "the login is on the block list", func() bool { return len(s.entries()) == 1 && !s.entries()[0].Until.IsZero() })
+	other := suspicious(3, time.Now(), osm.Reject)
+	other.Verdict.Key.Value = "bob@shop.example"
+	s.suspendRefused(time.Now()) // nothing new
+	s.mu.Lock()
+	s.holds.arrival(other, time.Now())
+	s.mu.Unlock()
+	waitFor(t, "the second one of the hour was looked at", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.stops.refused) == 0
+	})
+	if all := s.suspensions(); len(all) != 1 {
+		t.Errorf("%d suspensions in the hour", len(all))
+	}
+	for _, d := range s.audit() {
+		if d.What == Suspend {
+			if _, err := s.undo(d.ID, "root", time.Now()); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.undo(d.ID, "root", time.Now()); err == nil {
+				t.Error("it is undone twice")
+			}
+		}
+	}
+	waitFor(t, "the panel's file is as before", func() bool {
+		text, _ := os.ReadFile(file)
+		return string(text) == "" && s.suspensions()[0].State == action.Ended
+	})
+	if a, err := s.suspend(SuspendOrder{What: Resume, Key: m.Verdict.Key}, "root", time.Now()); err != nil || len(a.Deeds) != 1 || len(s.entries()) != 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+func waitFor(t *testing.T, what string, ready func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	end := within(t).Done()
+	for !ready() {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("waiting until %s took too long", what)
+		}
+	}
+}
+
+func TestSuspendDryRunAndRefusals(t *testing.T) {
+	s := idleSession(t, nil)
+	key := osm.Key{Kind: osm.KeyLogin, Value: "Alice@shop.example"}
+	a, err := s.suspend(SuspendOrder{What: Suspend, Key: key, With: []action.Means{action.ByList, action.ByPanel}, DryRun: true}, "root", time.Now())
+	if err != nil || len(a.Steps) != 2 || len(s.entries())+len(s.suspensions())+len(s.audit()) != 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	for _, o := range []SuspendOrder{{What: Suspend, Key: osm.Key{Kind: osm.KeyLogin, Value: "x@unknown.example"}, With: []action.Means{action.ByPanel}},
+		{What: Suspend, Key: key, With: []action.Means{action.ByCommand}}, {What: Suspend, Key: key, With: []action.Means{"magic"}},
+		{What: Resume, Key: key}, {What: Release, Key: key}, {What: Suspend}} {
+		if a, err := s.suspend(o, "root", time.Now()); err == nil {
+			t.Errorf("%+v is done: %+v", o, a)
+		}
+	}
+	if len(s.audit()) != 0 {
+		t.Errorf("%+v", s.audit())
+	}
+}
+
+// TestSpoolWalkIsBounded walks over a hundred thousand held messages that osm knows nothing of, and again when it knows them.
+func TestSpoolWalkIsBounded(t *testing.T) {
+	many := 100_000
+	if testing.Short() {
+		many = 5_000
+	}
+	spool := t.TempDir()
+	input := filepath.Join(spool, "input")
+	if err := os.Mkdir(input, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const why = "9 of 9 never mailed before (V1)"
+	for n := range many {
+		id := fmt.Sprintf("1xVPZd-%06d-2Y", n)
+		text := fmt.Sprintf("%s-H\nalice 1000 1000\n<alice@shop.example>\n1795423133 0\n-frozen 1795423135\n-aclm _osm_held %d\n%s\n-auth_id alice@shop.example\n"+
+			"-host_address [192.0.2.1]:5000\nXX\n1\nx%d@far.example\n\n014  Subject: %04d\n", id, len(why), why, n, n%10_000)
+		if err := os.WriteFile(filepath.Join(input, id+"-H"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := idleSession(t, nil)
+	q := &exim.Queue{Spool: spool, Command: func(context.Context, ...string) (string, error) { return "", nil }}
+	walk := func() (allocated, kept uint64) {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		whole, began := s.walkSpool(t.Context(), q)
+		if !whole {
+			t.Fatal("the walk did not see all")
+		}
+		s.dropMissing(t.Context(), q, began)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) / uint64(many), max(after.HeapAlloc, before.HeapAlloc) - before.HeapAlloc
+	}
+	_, kept := walk()
+	if held, _, _ := s.holds.book.Size(); held != many {
+		t.Fatalf("%d of %d are found", held, many)
+	}
+	if each := kept / uint64(many); each > 1500 {
+		t.Errorf("%d bytes are kept of each message", each)
+	}
+	t.Logf("%d bytes are kept of each message", kept/uint64(many))
+	walk() // some of what is known is read again in each walk
+	allocated, _ := walk()
+	if many > 50_000 && allocated > 1500 {
+		t.Errorf("a walk over what is known allocates %d bytes for each message", allocated)
+	}
+	if m, ok := s.holds.book.Get("1xVPZd-000007-2Y"); !ok || m.Verdict != "V1" || m.Key.Value != "alice@shop.example" || m.Subject != "0007" {
+		t.Errorf("%+v", m)
+	}
+	for n := range 10 {
+		os.Remove(filepath.Join(input, fmt.Sprintf("1xVPZd-%06d-2Y-H", n)))
+	}
+	walk()
+	if held, gone, _ := s.holds.book.Size(); held != many-10 || gone != 10 {
+		t.Errorf("%d held, %d gone", held, gone)
+	}
+}
