@@ -119,7 +119,7 @@ func (s *session) findQueue(ctx context.Context) (*exim.Queue, error) {
 }
 
 // errNoQueue says why orders about held mail can't be carried out.
-var errNoQueue = errors.New("Exim's queue can't be reached: the daemon's log says why")
+var errNoQueue = errors.New("the queue of Exim can't be reached: the daemon's log says why")
 
 // keepHeld keeps the book in step with Exim's queue until ctx is done: it carries out orders, looks through the spool, ends
 // holds whose time is over and releases those whose verdict has cleared. It runs Exim; no lock is held meanwhile.

@@ -181,6 +181,67 @@ func TestSendersAreTold(t *testing.T) {
 	}
 }
 
+// TestExpiredIsTold: the end of a hold deletes the message, and its sender is told once.
+func TestExpiredIsTold(t *testing.T) {
+	s := idleSession(t, nil)
+	q := &exim.Queue{Spool: t.TempDir(), Command: func(context.Context, ...string) (string, error) { return "", nil }}
+	for n := range 300 { // more than one call of Exim takes
+		s.holds.arrival(suspicious(n, time.Now().Add(-8*24*time.Hour), osm.Hold), time.Now())
+	}
+	fresh := suspicious(1000, time.Now(), osm.Hold)
+	s.holds.arrival(fresh, time.Now())
+	for round := false; !round; {
+		round = s.holds.book.Sweep(lookAtOnce, time.Now())
+	}
+	s.carryOut(t.Context(), q)
+	if m, _ := s.holds.book.Get(suspicious(7, time.Now(), osm.Hold).ID); m.State != hold.Expired || m.By != hold.ByExpiry {
+		t.Errorf("%+v", m)
+	}
+	if got := s.stateOf(fresh.ID); got != hold.Held {
+		t.Errorf("a fresh message is %s", got)
+	}
+	letters := s.alarm.outbox.Letters()
+	if len(letters) != 1 || letters[0].Mail.To[0] != "alice@shop.example" || !strings.Contains(letters[0].Mail.Subject, "300 of your messages were not sent") {
+		t.Errorf("%d letters: %+v", len(letters), letters)
+	}
+}
+
+// TestFailedCommandsKeepMailHeld: what Exim can't do is told, and tried by nobody but a person again.
+func TestFailedCommandsKeepMailHeld(t *testing.T) {
+	s := idleSession(t, nil)
+	spool := t.TempDir()
+	m := suspicious(1, time.Now(), osm.Hold)
+	text := m.ID + "-H\nroot 0 0\n<>\n1795423133 0\n-frozen 1795423135\nXX\n1\nx@far.example\n\n"
+	if err := errors.Join(os.Mkdir(filepath.Join(spool, "input"), 0o700), os.WriteFile(filepath.Join(spool, "input", m.ID+"-H"), []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	q := &exim.Queue{Spool: spool, Command: func(context.Context, ...string) (string, error) { return "", errors.New("permission denied") }}
+	s.holds.queue.Store(q)
+	s.holds.arrival(m, time.Now())
+	for _, what := range []policy.What{Release, Delete} {
+		if _, err := s.orderHeld(doneContext(t), HeldOrder{What: what, IDs: []string{m.ID}, Now: true}, "root", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		s.carryOut(t.Context(), q)
+		if h, _ := s.holds.book.Get(m.ID); h.State != hold.Held || !strings.Contains(h.Error, "permission denied") {
+			t.Errorf("%s: %+v", what, h)
+		}
+	}
+	for _, o := range []HeldOrder{{What: Release}, {What: Release, All: true, IDs: []string{m.ID}}, {What: "burn", All: true},
+		{What: Release, IDs: []string{"1xVPZd-999999-2Y"}}, {What: Release, Verdict: "I0"}, {What: Release, Key: osm.Key{Kind: osm.KeyASN, Value: "x"}}} {
+		if a, err := s.orderHeld(doneContext(t), o, "root", time.Now()); err == nil {
+			t.Errorf("%+v is carried out: %+v", o, a)
+		}
+	}
+}
+
+// doneContext makes answers that do not wait for the worker.
+func doneContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
 // TestFastLane: a sender with a past that is suspected gets one message to one recipient out.
 func TestFastLane(t *testing.T) {
 	s := idleSession(t, func(cfg *config.Config) { cfg.Detect.Suspect, cfg.Detect.Stop = 0.01, 1e9 })
@@ -278,6 +339,30 @@ func waitFor(t *testing.T, what string, ready func() bool) {
 		case <-end:
 			t.Fatalf("waiting until %s took too long", what)
 		}
+	}
+}
+
+// TestSuspendedLogin: a suspended login is refused as soon as Exim knows who it is, and only over SMTP.
+func TestSuspendedLogin(t *testing.T) {
+	s := idleSession(t, nil)
+	ask := func(state policy.State, login string) osm.Action {
+		return s.ask(&policy.Request{State: state, UID: -1, Recipient: "x@far.example", Message: osm.Message{Login: login, Client: netip.MustParseAddr("192.0.2.1")}}).Action
+	}
+	key := osm.Key{Kind: osm.KeyLogin, Value: "alice@shop.example"}
+	a, err := s.suspend(SuspendOrder{What: Suspend, Key: key, For: osm.Duration(time.Hour), Reason: "stolen"}, "root", time.Now())
+	if err != nil || len(a.Deeds) != 1 {
+		t.Fatal(a, err)
+	}
+	for _, state := range []policy.State{policy.Auth, policy.Mail, policy.Rcpt, policy.Data} {
+		if got := ask(state, "Alice@shop.example"); got != osm.Reject {
+			t.Errorf("at %s: %s", state, got)
+		}
+		if got := ask(state, "bob@shop.example"); got != osm.Accept {
+			t.Errorf("another login at %s: %s", state, got)
+		}
+	}
+	if _, err := s.undo(a.Deeds[0].ID, "root", time.Now()); err != nil || ask(policy.Mail, key.Value) != osm.Accept {
+		t.Errorf("after the undo: %v", err)
 	}
 }
 

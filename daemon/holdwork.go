@@ -19,6 +19,8 @@ const (
 
 // carryOut does what is ordered about held messages, until nothing is left to do.
 func (s *session) carryOut(ctx context.Context, q *exim.Queue) {
+	expired := bySender{}
+	defer func() { s.tellAll(hold.ExpiredNotice, expired) }()
 	for ctx.Err() == nil {
 		s.mu.Lock()
 		work := s.holds.book.Work(workAtOnce, time.Now())
@@ -33,7 +35,7 @@ func (s *session) carryOut(ctx context.Context, q *exim.Queue) {
 		failed := map[string]error{}
 		s.command(ctx, q.Release, places[hold.Releasing], failed)
 		s.command(ctx, q.Remove, places[hold.Deleting], failed)
-		s.done(ctx, work, failed)
+		s.done(ctx, work, failed, expired)
 	}
 }
 
@@ -63,11 +65,11 @@ func (s *session) command(ctx context.Context, do func(context.Context, ...exim.
 	}
 }
 
-// done tells the book how orders went, and the senders of mail that has expired.
-func (s *session) done(ctx context.Context, work []hold.Message, failed map[string]error) {
+// done tells the book how orders went, and collects what has expired.
+func (s *session) done(ctx context.Context, work []hold.Message, failed map[string]error, expired bySender) {
 	now := time.Now()
-	expired := map[osm.Key][]hold.Message{}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, m := range work {
 		err := failed[m.ID]
 		if err != nil && ctx.Err() != nil {
@@ -82,18 +84,12 @@ func (s *session) done(ctx context.Context, work []hold.Message, failed map[stri
 			default: // the queue runner takes it
 			}
 		}
-		if after.State == hold.Expired {
-			expired[after.Key] = append(expired[after.Key], after)
+		if after.State == hold.Expired && s.holds.cfg.NoticeEnd {
+			expired.add(&after)
 		}
 	}
 	close(s.holds.changed)
 	s.holds.changed = make(chan struct{})
-	s.mu.Unlock()
-	if s.holds.cfg.NoticeEnd {
-		for _, all := range expired {
-			s.tellSender(hold.ExpiredNotice, all, len(all), now)
-		}
-	}
 }
 
 // lookThrough brings the book in step with the spool, ends what is over, and releases what has cleared.

@@ -166,7 +166,7 @@ func (b *Book) Automatic(key osm.Key) {
 // Told tells whether a sender may be told about held mail now: once a day. It counts as told then.
 func (b *Book) Told(key osm.Key, now time.Time) bool {
 	g := b.group(key)
-	if !g.Told.IsZero() && now.Sub(g.Told) < time.Duration(day) {
+	if !g.MayTell(now) {
 		return false
 	}
 	g.Told = now

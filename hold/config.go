@@ -15,7 +15,7 @@ type Config struct {
 	Automatic   int          `toml:"automatic" doc:"How often a sender's held mail is released by itself, when what spoke against it turned out well, before a person must look. 0: never."`
 	FastLane    int          `toml:"fast_lane" doc:"Messages to a single recipient, such as one-time passwords, that a sender known for long may send in an hour while it is suspected (never when it is stopped). 0: none."`
 	Walk        osm.Duration `toml:"walk" doc:"How often Exim's spool is looked through for what the log did not tell."`
-	Most        int          `toml:"most" doc:"Messages that are kept track of, about 400 bytes of memory each. More stay held, and are taken up when others have gone."`
+	Most        int          `toml:"most" doc:"Messages that are kept track of, about 600 bytes of memory each. More stay held, and are taken up when others have gone."`
 	NoticeHeld  bool         `toml:"notice_held" doc:"Tell senders (their login's or user's mailbox, never just the address in the mail) that mail is held, at most once a day."`
 	NoticeEnd   bool         `toml:"notice_end" doc:"Tell them when held mail has expired."`
 	Link        string       `toml:"link" doc:"Address before the token of a link with which senders release a message themselves, such as https://mail.example.org/release?token= . Empty: no links."`

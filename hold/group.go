@@ -22,6 +22,11 @@ type Group struct {
 	known int // its messages in the book
 }
 
+// MayTell tells whether the sender was not told about held mail for a day.
+func (g *Group) MayTell(now time.Time) bool {
+	return g.Told.IsZero() || now.Sub(g.Told) >= time.Duration(day)
+}
+
 // clearShare is how far a score must fall, beside what time alone does, to count as cleared.
 const clearShare = 0.75
 

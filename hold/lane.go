@@ -12,6 +12,7 @@ import (
 type Lane struct {
 	most  int
 	turns map[uint64]*turn // by key
+	swept time.Time        // when hours that are over were looked for last
 }
 
 // turn is what one sender has used of the current hour.
@@ -57,8 +58,12 @@ func (l *Lane) Open(m *osm.Message, found osm.Verdict, ordinary func(osm.Key) bo
 	return true
 }
 
-// sweep forgets hours that are over, and tells whether that made room.
+// sweep forgets hours that are over, at most once a minute, and tells whether there is room.
 func (l *Lane) sweep(now time.Time) bool {
+	if pause := now.Sub(l.swept); pause >= 0 && pause < time.Minute {
+		return false
+	}
+	l.swept = now
 	for hash, t := range l.turns {
 		if now.Sub(t.since) >= time.Hour {
 			delete(l.turns, hash)

@@ -15,8 +15,10 @@ func TestLane(t *testing.T) {
 	found := osm.Verdict{Action: osm.Hold, Key: alice}
 	one := func(at time.Time) *osm.Message { return &osm.Message{Time: at, Recipients: []string{"a@b"}} }
 	l := NewLane(2)
-	if !l.Open(one(noon), found, yes) || !l.Open(one(noon), found, yes) || l.Open(one(noon.Add(59*time.Minute)), found, yes) {
-		t.Error("not two in an hour")
+	for i, want := range []bool{true, true, false} {
+		if got := l.Open(one(noon.Add(time.Duration(i)*20*time.Minute)), found, yes); got != want {
+			t.Errorf("number %d of the hour: %v", i, got)
+		}
 	}
 	if !l.Open(one(noon.Add(time.Hour)), found, yes) {
 		t.Error("none in the next hour")

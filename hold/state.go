@@ -26,7 +26,7 @@ func (b *Book) SetSecret(key []byte) { b.secret = key; b.mark(secretState) }
 func (b *Book) Changed() bool { return len(b.dirty) > 0 }
 
 // mostDirty bounds one call of Dirty: a walk that finds a million messages is saved in parts.
-const mostDirty = 10_000
+const mostDirty = 2_000
 
 // Dirty hands out pieces of state that have changed, as many as can be saved at once; nil when one is gone.
 func (b *Book) Dirty(fn func(key string, blob []byte)) error {
