@@ -1,21 +1,21 @@
-// Command bench measures osm beside eximstats, on one simulated log, and prints ratios: they tell more than seconds do on a
-// machine that others use too. The two take turns, and the median of the rounds counts.
+// Command bench measures osm beside what it is to be compared with (eximstats, a bare echo server, Exim that asks nobody) and
+// prints ratios: they tell more than seconds do on a machine that others use too. What is compared takes turns, and the
+// median of the rounds counts. It judges nothing: the bars stand beside the figures.
+//
+//	bench [flags] [PART...]    without parts: all but the peers
 package main
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 )
 
 // options say what is measured.
@@ -23,6 +23,26 @@ type options struct {
 	lines  int
 	rounds int
 	osm    string // the program
+	peers  bool
+}
+
+// part is something that can be measured by itself.
+type part struct {
+	name, about string
+	run         func(*bench, context.Context) error
+}
+
+// parts are in the order in which they are measured. Those without run are measured together, against eximstats.
+var parts = []part{
+	{"parse", "the log's lines, one core, no store", nil},
+	{"tie", "parse, tie together and classify on all cores, no store", nil},
+	{"replay", "osm replay --json", nil},
+	{"serve", "osm serve catching up into its store", nil},
+	{"idle", "memory of a daemon with nothing to do", (*bench).idle},
+	{"memory", "memory with ever more senders, addresses and ids", (*bench).memory},
+	{"socket", "verdicts over the policy socket beside a bare echo server", (*bench).socket},
+	{"exim", "Exim asking osm, asking a bare echo server, asking nobody", (*bench).exim},
+	{"peers", "other policy servers, as far as they are installed", (*bench).others},
 }
 
 func main() {
@@ -30,104 +50,91 @@ func main() {
 	flag.IntVar(&o.lines, "lines", 1_000_000, "lines of the log")
 	flag.IntVar(&o.rounds, "rounds", 3, "turns of each measurement")
 	flag.StringVar(&o.osm, "osm", "bin/osm", "the osm program")
+	flag.BoolVar(&o.peers, "peers", false, "measure other policy servers too, as far as they are installed (postfwd, policyd-rate-limit)")
+	echo := flag.String("echo", "", "be the bare echo server on this socket")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [flags] [PART...]")
+		for _, p := range parts {
+			fmt.Fprintf(flag.CommandLine.Output(), "  %-10s %s\n", p.name, p.about)
+		}
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := o.run(ctx, os.Stdout); err != nil {
+	err := error(nil)
+	if *echo != "" {
+		err = serveEcho(ctx, *echo)
+	} else {
+		err = o.run(ctx, os.Stdout, flag.Args())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func (o options) run(ctx context.Context, out io.Writer) (err error) {
+// chosen are the parts that were named; all but the peers when none was.
+func (o options) chosen(names []string) ([]part, error) {
+	if len(names) == 0 {
+		return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return p.name == "peers" && !o.peers }), nil
+	}
+	var some []part
+	for _, name := range names {
+		i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no part %q: see bench -h", name)
+		}
+		some = append(some, parts[i])
+	}
+	return some, nil
+}
+
+func (o options) run(ctx context.Context, out io.Writer, names []string) (err error) {
+	some, err := o.chosen(names)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "osm-bench")
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if removed := os.RemoveAll(dir); err == nil {
-			err = removed
-		}
-	}()
-	fmt.Fprintln(out, machine())
-	log, err := makeLog(filepath.Join(dir, "mainlog"), o.lines)
-	if err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := os.Chmod(dir, 0o755); err != nil { // Exim's user comes to the sockets
 		return err
 	}
-	fmt.Fprintf(out, "log: %d lines, %d messages, %.1f MB, simulated\n\n", log.lines, log.messages, float64(log.bytes)/1e6)
-
-	b := bench{options: o, dir: dir, log: log}
-	works := []work{
-		{"eximstats", b.eximstats, ""},
-		{"parse, one core", b.parse, ""},
-		{"parse, tie, classify", b.tie, "30"},
-		{"osm replay --json", b.replay, "25"},
-		{"osm serve catching up", b.serve, ""},
+	if o.osm, err = filepath.Abs(o.osm); err != nil {
+		return err
 	}
-	times := make([][]time.Duration, len(works))
-	for range o.rounds {
-		for i, w := range works {
-			took, err := w.run(ctx)
-			if err != nil {
-				return fmt.Errorf("%s: %w", w.name, err)
-			}
-			times[i] = append(times[i], took)
+	b := bench{options: o, dir: dir}
+	fmt.Fprintln(out, machine())
+	var beside []string
+	for _, p := range some {
+		if p.run == nil {
+			beside = append(beside, p.name)
 		}
 	}
-	b.print(out, works, times)
-	return b.memory(ctx, out)
-}
-
-// work is one thing that is measured.
-type work struct {
-	name string
-	run  func(context.Context) (time.Duration, error)
-	bar  string // times eximstats, as the design asks
-}
-
-func (b *bench) print(out io.Writer, works []work, times [][]time.Duration) {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tseconds\tlines/s\tMB/s\ttimes eximstats\tbar\t")
-	base := median(times[0]).Seconds()
-	for i, w := range works {
-		s := median(times[i]).Seconds()
-		fmt.Fprintf(t, "%s\t%.2f\t%.0f\t%.0f\t%.1f\t%s\t\n", w.name, s, float64(b.log.lines)/s, float64(b.log.bytes)/s/1e6,
-			base/s, w.bar)
-	}
-	t.Flush() // to a terminal or a file: an error shows in what is missing
-	fmt.Fprintf(out, "\nhistory: %.0f bytes a message, %.2f of the raw log (bar 0.6)\n", float64(b.stored)/float64(b.log.messages),
-		float64(b.stored)/float64(b.log.bytes))
-}
-
-func median(all []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[len(sorted)/2]
-}
-
-// machine names the machine and how busy it is: the figures mean little without.
-func machine() string {
-	name, err := os.Hostname()
-	if err != nil {
-		name = "a machine"
-	}
-	load, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		load = []byte("unknown")
-	}
-	return fmt.Sprintf("%s, %d cores, %s, load %s, %s", name, runtime.NumCPU(), processor(), strings.TrimSpace(string(load)),
-		runtime.Version())
-}
-
-func processor() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return "unknown processor"
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
+	if len(beside) > 0 {
+		if err := b.logs(ctx, beside); err != nil {
+			return err
 		}
 	}
-	return "unknown processor"
+	for _, p := range some {
+		if p.run == nil {
+			continue
+		}
+		if err := p.run(&b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	if b.log != nil {
+		fmt.Fprintf(out, "log: %d lines, %d messages, %.1f MB, simulated\n", b.log.lines, b.log.messages, float64(b.log.bytes)/1e6)
+	}
+	fmt.Fprintln(out)
+	b.table.print(out)
+	fmt.Fprintln(out, "\nload at the end: "+load())
+	if len(b.notes) > 0 {
+		fmt.Fprintln(out, strings.Join(b.notes, "\n"))
+	}
+	return nil
 }
