@@ -26,7 +26,7 @@ need:
 
 # Prints figures as ratios to what they are compared with. Never part of the tests.
 bench: need build
-	$(GO) run ./cmd/bench
+	$(GO) run ./cmd/bench $(ARGS)
 
 # How much spam gets through before it is stopped, and how much wanted mail is stopped with it, in simulated worlds.
 leak:
