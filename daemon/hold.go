@@ -55,9 +55,10 @@ func (h *holds) lookSoon() {
 // arrival notes what was decided about a message. Only where Exim was told it is held.
 func (h *holds) arrival(m *osm.Message, now time.Time) {
 	v := &m.Verdict
+	inExim := exim.ValidID(m.ID) && !v.Passive // another mail server's queue is its own
 	switch {
 	case v.Shadow:
-	case v.Action == osm.Hold && !v.Passive:
+	case v.Action == osm.Hold && inExim:
 		h.book.Hold(hold.FromVerdict(m), v.Score, now)
 	case v.Action == osm.Reject:
 		h.book.Stopped(v.Key)
@@ -66,10 +67,11 @@ func (h *holds) arrival(m *osm.Message, now time.Time) {
 }
 
 // line notes what the log tells of a message's end as a held one. Forged lines are not believed.
-func (h *holds) line(entry *exim.Entry, ev *track.Event, now time.Time) {
-	if entry.ID == "" || ev.Forged != exim.NoSign {
+func (h *holds) line(entry *exim.Entry, ev *track.Event) {
+	if h.book.Empty() || entry.ID == "" || ev.Forged != exim.NoSign {
 		return
 	}
+	now := time.Now()
 	switch entry.Kind {
 	case exim.Completed:
 		h.book.Left(entry.ID, "delivered by somebody else", now)
@@ -81,9 +83,9 @@ func (h *holds) line(entry *exim.Entry, ev *track.Event, now time.Time) {
 }
 
 // delivery notes that a message was delivered, at least to one recipient.
-func (h *holds) delivery(m *osm.Message, d *osm.Delivery, now time.Time) {
-	if d.Outcome == osm.Delivered {
-		h.book.Left(m.ID, "delivered by somebody else", now)
+func (h *holds) delivery(m *osm.Message, d *osm.Delivery) {
+	if !h.book.Empty() && d.Outcome == osm.Delivered {
+		h.book.Left(m.ID, "delivered by somebody else", time.Now())
 	}
 }
 

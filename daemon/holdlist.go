@@ -164,7 +164,7 @@ func heldChoice(query url.Values) (of func(*hold.Message) bool, list, samples in
 			key, err = policy.CheckKey(osm.Key{Kind: key.Kind, Value: query.Get("value")})
 		}
 	}
-	return func(m *hold.Message) bool { return m.State == state && (key == osm.Key{} || m.Key == key) }, list, samples, err
+	return func(m *hold.Message) bool { return m.State == state && (key == osm.Key{} || sameKey(m.Key, key)) }, list, samples, err
 }
 
 // addSamples reads from the spool what people judge by.

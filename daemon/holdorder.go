@@ -76,7 +76,7 @@ func (s *session) orderHeld(ctx context.Context, o HeldOrder, by string, now tim
 	for _, key := range a.Keys {
 		s.mu.Lock()
 		if o.Token == "" {
-			s.holds.book.Looked(key)
+			s.holds.book.Looked(func(k osm.Key) bool { return k == key })
 		}
 		s.mu.Unlock()
 		what := policy.Forgive
@@ -146,11 +146,21 @@ func (o *HeldOrder) about(m *hold.Message) bool {
 	case o.weighed && !m.Weighed, o.rule != "" && m.Rule != o.rule:
 		return false
 	case o.Key != osm.Key{}:
-		return m.Key == o.Key
+		return sameKey(m.Key, o.Key)
 	case o.Verdict != "":
 		return m.Verdict == o.Verdict
 	}
 	return o.All || slices.Contains(o.IDs, m.ID)
+}
+
+// sameKey tells whether a key is the one that a person named, in the form of lists: the detection keeps a login as it was
+// written.
+func sameKey(key, named osm.Key) bool {
+	if key == named {
+		return true
+	}
+	checked, err := policy.CheckKey(key)
+	return err == nil && checked == named
 }
 
 // orderEach enters an order for every message that it is about, some at a time.

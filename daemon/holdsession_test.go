@@ -119,6 +119,25 @@ func TestClearedMailIsReleased(t *testing.T) {
 	}
 }
 
+// TestKeysAsWritten: people name a login in small letters, whatever it is in the mail.
+func TestKeysAsWritten(t *testing.T) {
+	s := idleSession(t, nil)
+	m := suspicious(1, time.Now(), osm.Hold)
+	m.Verdict.Key.Value = "Alice@Shop.example"
+	s.holds.arrival(m, time.Now())
+	s.holds.book.Stopped(m.Verdict.Key)
+	key := osm.Key{Kind: osm.KeyLogin, Value: "alice@shop.example"}
+	if _, err := s.order(Order{What: policy.Allow, Key: key}, "root", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if g, _ := s.holds.book.Group(m.Verdict.Key); g.Stopped {
+		t.Error("a person has looked, and it stays stopped")
+	}
+	if a := s.orderEach(HeldOrder{What: Release, Key: key}, "root", time.Now()); a.Messages != 1 {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestPassiveVerdictsHoldNothing(t *testing.T) {
 	s := idleSession(t, nil)
 	passive, shadow := suspicious(1, time.Now(), osm.Hold), suspicious(2, time.Now(), osm.Hold)
@@ -139,13 +158,13 @@ func TestForgedLinesEndNothing(t *testing.T) {
 	forged := suspendedEntry(m.ID)
 	forged.Forged = exim.AfterTorn
 	ev := s.engine.Track.Add(&forged)
-	s.holds.line(&forged, &ev, time.Now())
+	s.holds.line(&forged, &ev)
 	if got := s.stateOf(m.ID); got != hold.Held {
 		t.Errorf("after a forged line it is %s", got)
 	}
 	honest := suspendedEntry(m.ID)
 	ev = s.engine.Track.Add(&honest)
-	s.holds.line(&honest, &ev, time.Now())
+	s.holds.line(&honest, &ev)
 	if got := s.stateOf(m.ID); got != hold.Gone {
 		t.Errorf("after Exim's own line it is %s", got)
 	}

@@ -49,7 +49,7 @@ func (r *record) Arrival(m *osm.Message) {
 
 func (r *record) Delivery(m *osm.Message, d *osm.Delivery) {
 	r.store.Delivery(m, d)
-	r.holds.delivery(m, d, time.Now())
+	r.holds.delivery(m, d)
 	if r.watch.Delivery != nil {
 		r.watch.Delivery(m, d)
 	}
@@ -67,7 +67,7 @@ var kept = map[exim.Kind]store.EventKind{
 }
 
 func (r *record) Other(entry *exim.Entry, ev *track.Event) {
-	r.holds.line(entry, ev, time.Now())
+	r.holds.line(entry, ev)
 	kind, keep := kept[entry.Kind]
 	if ev.Forged != exim.NoSign {
 		kind, keep = store.Forged, true

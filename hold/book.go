@@ -15,7 +15,8 @@ type Book struct {
 	groups map[osm.Key]*Group
 	held   int        // messages in the state Held
 	ready  []*Message // orders to be carried out
-	later  []*Message // deletions that wait for their time, the earliest first
+	later  []*Message // deletions that wait for their time, the earliest first unless
+	mixed  bool       // they were restored
 	hand   int        // how far Sweep has come
 	walk   uint32     // number of the current walk through the spool
 	secret []byte
@@ -37,6 +38,7 @@ func (b *Book) Hold(m Message, score float64, now time.Time) bool {
 	case old != nil && old.State.Live():
 		return true
 	case old != nil:
+		old.Expires = now.Add(time.Duration(b.cfg.Keep))
 		b.turn(old, Held, "", now)
 		return true
 	case len(b.order) >= b.cfg.Most:
@@ -69,7 +71,7 @@ func (b *Book) enter(m *Message) {
 	case Releasing:
 		b.ready = append(b.ready, m)
 	case Deleting:
-		b.later = append(b.later, m)
+		b.later, b.mixed = append(b.later, m), true
 	}
 }
 
@@ -96,6 +98,9 @@ func (b *Book) turn(m *Message, s State, by string, now time.Time) {
 	m.State, m.By, m.Changed, m.Error = s, by, now, ""
 	b.mark(messageKey(m.ID))
 }
+
+// Empty tells whether the book has nothing at all.
+func (b *Book) Empty() bool { return len(b.order) == 0 }
 
 // Get finds a message by its id.
 func (b *Book) Get(id string) (Message, bool) {
@@ -149,11 +154,13 @@ func (b *Book) Stopped(key osm.Key) {
 	}
 }
 
-// Looked notes that a person has looked at a sender: it may be released by itself again.
-func (b *Book) Looked(key osm.Key) {
-	if g := b.groups[key]; g != nil && (g.Stopped || g.Automatic > 0) {
-		g.Stopped, g.Automatic = false, 0
-		b.mark(groupKey(key))
+// Looked notes that a person has looked at senders: they may be released by themselves again.
+func (b *Book) Looked(at func(key osm.Key) bool) {
+	for key, g := range b.groups {
+		if (g.Stopped || g.Automatic > 0) && at(key) {
+			g.Stopped, g.Automatic = false, 0
+			b.mark(groupKey(key))
+		}
 	}
 }
 

@@ -199,7 +199,7 @@ func TestAutomaticHasAnEnd(t *testing.T) {
 	if keys := b.Waiting(); len(keys) != 0 {
 		t.Errorf("after %d releases by itself: %v", DefaultConfig().Automatic, keys)
 	}
-	b.Looked(alice)
+	b.Looked(func(k osm.Key) bool { return k == alice })
 	if len(b.Waiting()) != 1 {
 		t.Error("a person has looked, and it waits on")
 	}
@@ -251,6 +251,7 @@ func TestRestore(t *testing.T) {
 	b.Order("id-1", Releasing, "root", "D1", time.Time{}, noon)
 	b.Work(1, noon) // it is being released when the program ends
 	b.Order("id-2", Deleting, "root", "D2", noon.Add(time.Minute), noon)
+	b.Order("id-4", Deleting, "root", "D2", noon.Add(time.Hour), noon)
 	b.Left("id-3", "gone", noon)
 	b.Automatic(alice)
 	blobs := map[string][]byte{}
@@ -269,13 +270,16 @@ func TestRestore(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	if g, _ := again.Group(alice); g.Held != 2 || g.Automatic != 1 || g.Score != 9 || g.known != 5 {
+	if g, _ := again.Group(alice); g.Held != 1 || g.Automatic != 1 || g.Score != 9 || g.known != 5 {
 		t.Errorf("%+v", g)
 	}
 	if string(again.Secret()) != string(b.Secret()) {
 		t.Error("the secret is another one")
 	}
-	if work := again.Work(10, noon.Add(time.Hour)); len(work) != 2 {
+	if next := again.Next(); !next.Equal(noon.Add(time.Minute)) {
+		t.Errorf("the next deletion is at %s", next)
+	}
+	if work := again.Work(10, noon.Add(time.Hour-1)); len(work) != 2 {
 		t.Errorf("orders that were not carried out: %+v", work)
 	}
 	for key, blob := range map[string]string{"message/x": "{", "message/y": `{"id":"z"}`, "message/id-1": `{"id":"id-1"}`, "group/": "[]", "x": "{}"} {

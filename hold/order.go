@@ -1,6 +1,7 @@
 package hold
 
 import (
+	"slices"
 	"time"
 )
 
@@ -38,6 +39,7 @@ func (b *Book) TakeBack(id string, now time.Time) bool {
 
 // Work hands out at most n messages that are to be released or deleted now. Done must follow for each.
 func (b *Book) Work(n int, now time.Time) (all []Message) {
+	b.sortLater()
 	for len(b.later) > 0 && !b.later[0].Due.After(now) {
 		b.ready = append(b.ready, b.later[0])
 		b.later = b.later[1:]
@@ -57,10 +59,19 @@ func (b *Book) Work(n int, now time.Time) (all []Message) {
 
 // Next is when the next deletion is due; zero when none waits.
 func (b *Book) Next() time.Time {
+	b.sortLater()
 	if len(b.later) == 0 {
 		return time.Time{}
 	}
 	return b.later[0].Due
+}
+
+// sortLater brings restored deletions into their order: those that are ordered come in it.
+func (b *Book) sortLater() {
+	if b.mixed {
+		slices.SortFunc(b.later, func(x, y *Message) int { return x.Due.Compare(y.Due) })
+		b.mixed = false
+	}
 }
 
 // Done tells how the order about a message went. After an error it is held as before, and the error is kept.
