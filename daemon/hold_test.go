@@ -251,19 +251,19 @@ func TestHeldMail(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	ids, texts := map[string]string{}, map[string]string{}
-	for _, name := range []string{"released", "byhand", "removed", "deleted", "allowed", "sender"} {
+	for _, name := range []string{"released", "byhand", "removed", "moved", "deleted", "allowed", "sender"} {
 		ids[name], texts[name] = w.send(name)
 		w.untilState(ids[name], hold.Held)
 	}
 	h := w.held("by=reason&samples=1&list=10")
-	if h.Held != 6 || len(h.Groups) != 1 || h.Groups[0].Name != "on-trial: condition" || len(h.List) != 6 || len(h.Groups[0].Samples) != 1 {
+	if h.Held != 7 || len(h.Groups) != 1 || h.Groups[0].Name != "on-trial: condition" || len(h.List) != 7 || len(h.Groups[0].Samples) != 1 {
 		t.Fatalf("%+v", h)
 	}
 	if lines := strings.Join(h.Groups[0].Samples[0].Lines, "\n"); strings.Contains(lines, "123456") || !strings.Contains(lines, "code ######, café") {
 		t.Errorf("the sample shows %q", lines)
 	}
 
-	if a := w.order(HeldOrder{What: Release, All: true, DryRun: true}); a.Messages != 6 || a.Deed != "" {
+	if a := w.order(HeldOrder{What: Release, All: true, DryRun: true}); a.Messages != 7 || a.Deed != "" {
 		t.Errorf("a dry run: %+v", a)
 	}
 	if a := w.order(HeldOrder{What: Release, IDs: []string{ids["released"]}}); a.Done != 1 || a.Deed == "" {
@@ -286,6 +286,17 @@ func TestHeldMail(t *testing.T) {
 	w.untilState(ids["byhand"], hold.Gone)
 	w.arrives("byhand", texts["byhand"])
 
+	if _, err := w.exim.Command(within(t), "-MG", exim.HoldQueue, ids["moved"]); err != nil {
+		t.Error(err)
+	}
+	w.until("the move to another queue is noticed", func() bool {
+		return w.try(http.MethodGet, "held/"+ids["moved"], nil, &m) == nil && m.Queue == exim.HoldQueue && m.State == hold.Held
+	})
+	if a := w.order(HeldOrder{What: Release, Verdict: m.Verdict}); a.Done != 1 || a.Messages != 1 {
+		t.Errorf("%+v", a)
+	}
+	w.arrives("moved", texts["moved"])
+
 	w.deletes(ids["deleted"])
 
 	if err := w.try(http.MethodGet, "held/"+ids["sender"], nil, &m); err != nil {
@@ -306,7 +317,7 @@ func TestHeldMail(t *testing.T) {
 	w.arrives("allowed", texts["allowed"])
 	_, text := w.send("later")
 	w.arrives("later", text)
-	if h := w.held("by=key"); h.Held != 0 || h.Others < 6 {
+	if h := w.held("by=key"); h.Held != 0 || h.Others < 7 {
 		t.Errorf("in the end: %+v", h)
 	}
 }

@@ -30,9 +30,9 @@ func NewLane(perHour int) *Lane { return &Lane{most: perHour, turns: map[uint64]
 
 // Open tells whether a message goes by the fast lane, and counts it: it has one recipient, the detection only suspects its
 // sender, the sender is an ordinary one, and this hour's number is not used up. ordinary is asked once an hour at most
-// after it said no.
+// after it said no. A nil lane is closed.
 func (l *Lane) Open(m *osm.Message, found osm.Verdict, ordinary func(osm.Key) bool) bool {
-	if l.most == 0 || found.Action != osm.Hold || len(m.Recipients) != 1 || found.Key.Value == "" {
+	if l == nil || l.most == 0 || found.Action != osm.Hold || len(m.Recipients) != 1 || found.Key.Value == "" {
 		return false
 	}
 	hash := window.Hash(uint64(found.Key.Kind), found.Key.Value)
