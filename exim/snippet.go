@@ -60,6 +60,8 @@ type Snippets struct {
 	Closed  bool    // without an answer mail waits, instead of going its way
 	Strict  bool    // the configuration has strict_acl_vars
 	EximUID int     // the user id of Exim's own user, whose local submissions without a sender are bounces
+
+	folder string // where ACLs are files of their own; "" where they are named
 }
 
 // DefaultSocket is where osm's policy server listens.
@@ -160,28 +162,66 @@ func (s *Snippets) answer(request, verbs, text string) string {
 // come out of an ACL that is called by require (specification 43.22), so it is a statement here.
 func (s *Snippets) Hook(at Point) string {
 	for _, p := range points {
-		if p.point != at {
-			continue
+		if p.point == at {
+			return s.calls(hook(p))
 		}
-		text := fmt.Sprintf("  require acl = %s %s\n", p.acl, p.state)
-		if at != AtConnect && at != AtAuth {
-			text += "  discard condition = ${if eq{$acl_m_osm_verb}{DISCARD}}\n"
-		}
-		return text
 	}
 	return ""
 }
 
-// Around is an ACL named osm_check_POINT that does what the ACL inner does and then asks osm about what that one lets through. It
-// stands in for inner where the configuration names the ACL of a point by a macro. Behind endpass a discard, a drop and a
-// deferral of either come out as they are (specification 43.18). inner may be "".
-func (s *Snippets) Around(at Point, inner string) string {
-	hook := s.Hook(at) + "  accept\n"
-	if inner == "" {
-		return fmt.Sprintf("\nosm_check_%s:\n%s", at, hook)
+func hook(p pointRow) string {
+	text := fmt.Sprintf("  require acl = %s %s\n", p.acl, p.state)
+	if p.point != AtConnect && p.point != AtAuth {
+		text += "  discard condition = ${if eq{$acl_m_osm_verb}{DISCARD}}\n"
 	}
-	return fmt.Sprintf("\nosm_check_%[1]s:\n  accept endpass\n         acl = %[2]s\n         acl = osm_then_%[1]s\n"+
-		"\nosm_then_%[1]s:\n%[3]s", at, inner, hook)
+	return text
+}
+
+// calls makes a text call ACLs by their files, where they are in files.
+func (s *Snippets) calls(text string) string {
+	if s.folder == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, "acl = osm_", "acl = "+s.folder+"/")
+}
+
+// checkName is the ACL that Around makes, as an option names it.
+func (s *Snippets) checkName(at Point) string {
+	return strings.TrimPrefix(s.calls("acl = osm_check_"+string(at)), "acl = ")
+}
+
+// namedACL is an ACL's name and its statements.
+type namedACL struct{ name, text string }
+
+func written(acls []namedACL) string {
+	var b strings.Builder
+	for _, a := range acls {
+		fmt.Fprintf(&b, "\n%s:\n%s", a.name, a.text)
+	}
+	return b.String()
+}
+
+// ACLs are the named ACLs that the hooks call, for the section that begins with "begin acl".
+func (s *Snippets) ACLs() string { return written(s.acls()) }
+
+// Around is an ACL named osm_check_POINT that does what the ACL inner does and then asks osm about what that one lets
+// through. It stands in for inner where the configuration names the ACL of a point. Behind endpass a discard, a drop and a
+// deferral of either come out as they are (specification 43.18). inner may be "".
+func (s *Snippets) Around(at Point, inner string) string { return written(s.around(at, inner)) }
+
+func (s *Snippets) around(at Point, inner string) []namedACL {
+	for _, p := range points {
+		if p.point != at {
+			continue
+		}
+		check, then := "osm_check_"+string(at), "osm_then_"+string(at)
+		asks := hook(p) + "  accept\n"
+		if inner == "" {
+			return []namedACL{{check, asks}}
+		}
+		return []namedACL{{check, fmt.Sprintf("  accept endpass\n         acl = %s\n         acl = %s\n", inner, then)}, {then, asks}}
+	}
+	return nil
 }
 
 // asks tells whether something is asked at a point.

@@ -5,13 +5,23 @@ import (
 	"strings"
 )
 
-// ACLs are the named ACLs that the hooks call, for the section that begins with "begin acl".
-func (s *Snippets) ACLs() string {
+// acls are those that the hooks call.
+func (s *Snippets) acls() []namedACL {
 	request := strings.ReplaceAll(request("$acl_arg1",
 		attribute{"recipient", plain("${if eq{$acl_arg1}{RCPT}{${quote_local_part:$local_part}@$domain}}")},
 		attribute{"exim_recipients_b64", "${base64:" + cutRecipients + "}"}), "%", "%%")
 	answer := s.answer(request, "DUNNO|OK|REJECT|DEFER|DEFER_IF_PERMIT|HOLD|DISCARD|PREPEND", `[\x20-\x7e]{1,400}?`)
-	return fmt.Sprintf(askACL, s.beginnings(), answer, s.unanswered()) + earlyACL + lateACL + fmt.Sprintf(notSMTPACL, s.EximUID)
+	all := []namedACL{{"osm_ask", fmt.Sprintf(askACL, s.beginnings(), answer, s.unanswered())}}
+	if s.asks(AtMail) || s.asks(AtRcpt) {
+		all = append(all, namedACL{"osm_early", earlyACL})
+	}
+	if s.asks(AtData) || s.asks(AtNotSMTP) {
+		all = append(all, namedACL{"osm_late", lateACL})
+	}
+	if s.asks(AtNotSMTP) {
+		all = append(all, namedACL{"osm_not_smtp", fmt.Sprintf(notSMTPACL, s.EximUID)})
+	}
+	return all
 }
 
 // cutRecipients is the list of recipients, shortened between two of them when it is very long: recipient_count tells all.
@@ -34,10 +44,8 @@ func (s *Snippets) beginnings() string {
 
 // askACL asks one question: $acl_arg1 is its state. Refusals and deferrals are carried out here; the rest is left to
 // those who call, in $acl_m_osm_verb and $acl_m_osm_text.
-const askACL = `
-# osm: one question. Without a whole answer acl_m_osm is empty, and nothing more is asked about the message.
-osm_ask:
-  warn  condition = ${if inlist{$acl_arg1}{%s}}
+// Without a whole answer acl_m_osm is empty, and nothing more is asked about the message.
+const askACL = `  warn  condition = ${if inlist{$acl_arg1}{%s}}
         set acl_m_osm_down = no
         set acl_m_osm_held =
         set acl_m_osm =
@@ -79,9 +87,7 @@ const NoVerdict = "no verdict"
 
 // earlyACL is for MAIL and RCPT. Before the data there is no freezing, but there is the named queue, which no queue runner
 // looks into. What is put into it is frozen as well at DATA.
-const earlyACL = `
-osm_early:
-  require acl = osm_ask $acl_arg1
+const earlyACL = `  require acl = osm_ask $acl_arg1
   warn  condition = ${if eq{$acl_m_osm_verb}{HOLD}}
         set acl_m_osm_held = ${if !eq{$acl_m_osm_text}{}{$acl_m_osm_text}{held}}
         queue = ` + HoldQueue + `
@@ -89,9 +95,7 @@ osm_early:
 `
 
 // lateACL is for DATA and local submissions. Not even a deferral is possible for the latter: it would be a bounce.
-const lateACL = `
-osm_late:
-  require acl = osm_ask $acl_arg1
+const lateACL = `  require acl = osm_ask $acl_arg1
   warn  condition = ${if or{{eq{$acl_m_osm_verb}{HOLD}}{match{$acl_m_osm_verb}{^DEFER}}}}
         set acl_m_osm_held = ${if !eq{$acl_m_osm_text}{}{$acl_m_osm_text}{held}}
   warn  condition = ${if !eq{$acl_m_osm_held}{}}
@@ -104,9 +108,7 @@ osm_late:
 `
 
 // notSMTPACL lets the bounces pass that Exim itself makes: they come as its own user's submissions without a sender.
-const notSMTPACL = `
-osm_not_smtp:
-  warn  set acl_m_osm_verb = DUNNO
+const notSMTPACL = `  warn  set acl_m_osm_verb = DUNNO
   accept senders = :
          condition = ${if eq{$originator_uid}{%d}}
   require acl = osm_late $acl_arg1
