@@ -18,8 +18,8 @@ const (
 	PanelHolds    PanelWay = "hold"    // keeps it in the queue
 )
 
-// panelCommand is what one panel offers for one kind of sender. In arguments, {account} is the panel's account, {address} a mailbox and
-// {local} and {domain} its parts, {value} the key's value.
+// panelCommand is what one panel offers for one kind of sender. In arguments, {account} is the panel's account,
+// {address} a mailbox and {local} and {domain} its parts, {value} the key's value.
 type panelCommand struct {
 	panel    string
 	way      PanelWay
@@ -46,16 +46,19 @@ const (
 )
 
 // panelCommands is the table of all of them. cPanel: WHM API 1 "Suspend cPanel account outgoing email", UAPI
-// "Email::suspend_outgoing" and their likes. DirectAdmin: the files with which its exim.conf refuses senders, whose lines are a user name
-// (or, for SMTP, an address) and a unix time. HestiaCP: its command line, where a suspended mailbox can't be read either.
+// "Email::suspend_outgoing" and their likes. DirectAdmin: the files with which its exim.conf refuses senders, whose
+// lines are a user name (or, for SMTP, an address) and a unix time. HestiaCP: its command line, where a suspended
+// mailbox can't be read either.
 var panelCommands = [...]panelCommand{
 	{"cpanel", PanelSuspends, osm.KeyAccount, whm("suspend_outgoing_email"), whm("unsuspend_outgoing_email"), "", whmReply},
 	{"cpanel", PanelHolds, osm.KeyAccount, whm("hold_outgoing_email"), whm("release_outgoing_email"), "", whmReply},
 	{"cpanel", PanelSuspends, osm.KeyLogin, mailbox("suspend_outgoing"), mailbox("unsuspend_outgoing"), "", uapiReply},
 	{"cpanel", PanelHolds, osm.KeyLogin, mailbox("hold_outgoing"), mailbox("release_outgoing"), "", uapiReply},
 	{"directadmin", PanelSuspends, osm.KeyAccount, []string{virtual + "blacklist_usernames"}, nil, "{account}", statusOnly},
-	{"directadmin", PanelSuspends, osm.KeyLogin, []string{virtual + "blacklist_smtp_usernames"}, nil, "{address}", statusOnly},
-	{"directadmin", PanelSuspends, osm.KeyUser, []string{virtual + "blacklist_script_usernames"}, nil, "{account}", statusOnly},
+	{"directadmin", PanelSuspends, osm.KeyLogin, []string{virtual + "blacklist_smtp_usernames"}, nil, "{address}",
+		statusOnly},
+	{"directadmin", PanelSuspends, osm.KeyUser, []string{virtual + "blacklist_script_usernames"}, nil, "{account}",
+		statusOnly},
 	{"hestia", PanelSuspends, osm.KeyLogin, []string{hestia + "v-suspend-mail-account", "{account}", "{domain}", "{local}"},
 		[]string{hestia + "v-unsuspend-mail-account", "{account}", "{domain}", "{local}"}, "", statusOnly},
 	{"hestia", PanelSuspends, osm.KeySenderDomain, []string{hestia + "v-suspend-mail-domain", "{account}", "{value}"},
@@ -70,7 +73,8 @@ func mailbox(function string) []string {
 	return []string{uapi, "--output=json", "--user={account}", "Email", function, "email={address}"}
 }
 
-// What may be put into a command. Accounts are unix users of people: never root, never something that looks like an option.
+// What may be put into a command. Accounts are unix users of people: never root, never something that looks like an
+// option.
 var (
 	accountName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 	localPart   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$`)
@@ -86,7 +90,8 @@ func planPanel(panel string, way PanelWay, s Subject) (Plan, error) {
 	for _, c := range panelCommands {
 		if c.panel == panel && c.way == way && c.kind == s.Key.Kind {
 			if !accountName.MatchString(account) || account == "root" {
-				return Plan{}, fmt.Errorf("suspend %s in %s: the account %q it belongs to is not known, or is none of a customer", s.Key, panel, account)
+				return Plan{},
+					fmt.Errorf("suspend %s in %s: the account %q it belongs to is not known, or is none of a customer", s.Key, panel, account)
 			}
 			return c.plan(account, s.Key)
 		}
@@ -114,7 +119,8 @@ func (c *panelCommand) plan(account string, key osm.Key) (Plan, error) {
 		line := fill.Replace(c.line)
 		return Plan{Step{File: c.do[0], Line: line}, Step{File: c.do[0], Line: line, Remove: true}}, nil
 	}
-	return Plan{Step{Argv: fillAll(c.do, fill), Reply: string(c.reply)}, Step{Argv: fillAll(c.undo, fill), Reply: string(c.reply)}}, nil
+	return Plan{Step{Argv: fillAll(c.do, fill), Reply: string(c.reply)}, Step{Argv: fillAll(c.undo, fill),
+		Reply: string(c.reply)}}, nil
 }
 
 // failed reads what a program answered: cPanel's end with status 0 even when they did not do it.

@@ -56,26 +56,34 @@ func TestPanelPrograms(t *testing.T) {
 		do, undo string // how the program is called
 		bad      string // the error
 	}{
-		{"cpanel", PanelSuspends, Subject{Key: account("shop")}, whmOK, 0, "<" + whmapi1 + "><--output=json><suspend_outgoing_email><user=shop>\n",
+		{"cpanel", PanelSuspends, Subject{Key: account("shop")}, whmOK, 0,
+			"<" + whmapi1 + "><--output=json><suspend_outgoing_email><user=shop>\n",
 			"<" + whmapi1 + "><--output=json><unsuspend_outgoing_email><user=shop>\n", ""},
-		{"cpanel", PanelHolds, Subject{Key: account("shop")}, whmOK, 0, "<" + whmapi1 + "><--output=json><hold_outgoing_email><user=shop>\n",
+		{"cpanel", PanelHolds, Subject{Key: account("shop")}, whmOK, 0,
+			"<" + whmapi1 + "><--output=json><hold_outgoing_email><user=shop>\n",
 			"<" + whmapi1 + "><--output=json><release_outgoing_email><user=shop>\n", ""},
-		{"cpanel", PanelSuspends, Subject{Key: account("nobody")}, whmBad, 0, "<" + whmapi1 + "><--output=json><suspend_outgoing_email><user=nobody>\n", "", "does not exist"},
-		{"cpanel", PanelSuspends, Subject{Key: account("shop")}, "Segmentation fault", 0, "<" + whmapi1 + "><--output=json><suspend_outgoing_email><user=shop>\n", "", "can't be read"},
+		{"cpanel", PanelSuspends, Subject{Key: account("nobody")}, whmBad, 0,
+			"<" + whmapi1 + "><--output=json><suspend_outgoing_email><user=nobody>\n", "", "does not exist"},
+		{"cpanel", PanelSuspends, Subject{Key: account("shop")}, "Segmentation fault", 0,
+			"<" + whmapi1 + "><--output=json><suspend_outgoing_email><user=shop>\n", "", "can't be read"},
 		{"cpanel", PanelSuspends, Subject{login("a.b+c@shop.example"), "shop"}, uapiOK, 0,
 			"<" + uapi + "><--output=json><--user=shop><Email><suspend_outgoing><email=a.b+c@shop.example>\n",
 			"<" + uapi + "><--output=json><--user=shop><Email><unsuspend_outgoing><email=a.b+c@shop.example>\n", ""},
 		{"cpanel", PanelHolds, Subject{login("a@shop.example"), "shop"}, uapiBad, 0,
-			"<" + uapi + "><--output=json><--user=shop><Email><hold_outgoing><email=a@shop.example>\n", "", "no such mailbox"},
-		{"hestia", PanelSuspends, Subject{login("a@shop.example"), "shop"}, "", 0, "<" + hestia + "v-suspend-mail-account><shop><shop.example><a>\n",
+			"<" + uapi + "><--output=json><--user=shop><Email><hold_outgoing><email=a@shop.example>\n", "",
+			"no such mailbox"},
+		{"hestia", PanelSuspends, Subject{login("a@shop.example"), "shop"}, "", 0,
+			"<" + hestia + "v-suspend-mail-account><shop><shop.example><a>\n",
 			"<" + hestia + "v-unsuspend-mail-account><shop><shop.example><a>\n", ""},
 		{"hestia", PanelSuspends, Subject{login("a@shop.example"), "shop"}, "Error: account shop.example is suspended", 6,
 			"<" + hestia + "v-suspend-mail-account><shop><shop.example><a>\n", "", "is suspended"},
 		{"hestia", PanelSuspends, Subject{osm.Key{Kind: osm.KeySenderDomain, Value: "shop.example"}, "shop"}, "", 0,
-			"<" + hestia + "v-suspend-mail-domain><shop><shop.example>\n", "<" + hestia + "v-unsuspend-mail-domain><shop><shop.example>\n", ""},
+			"<" + hestia + "v-suspend-mail-domain><shop><shop.example>\n",
+			"<" + hestia + "v-unsuspend-mail-domain><shop><shop.example>\n", ""},
 	} {
 		root := t.TempDir()
-		for _, program := range []string{whmapi1, uapi, hestia + "v-suspend-mail-account", hestia + "v-unsuspend-mail-account",
+		for _, program := range []string{whmapi1, uapi, hestia + "v-suspend-mail-account",
+			hestia + "v-unsuspend-mail-account",
 			hestia + "v-suspend-mail-domain", hestia + "v-unsuspend-mail-domain"} {
 			fake(t, root, program, c.answer, c.status)
 		}
@@ -121,7 +129,8 @@ func TestDirectAdmin(t *testing.T) {
 		root := t.TempDir()
 		path := filepath.Join(root, virtual, file)
 		const before = "fred:1409557166\nshopper:1409557166:more=info" // without its last line end
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(before), 0o640)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(before),
+			0o640)); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 { // the second time after a crash
@@ -161,11 +170,16 @@ func TestNoPlan(t *testing.T) {
 	cfg.Command, cfg.Undo = []string{"/bin/x", "{kind}={value}", "{account}"}, []string{"/bin/y", "{value}"}
 	for _, panel := range []string{"cpanel", "directadmin", "hestia", "plain", ""} {
 		for _, s := range []Subject{
-			{Key: account("root")}, {Key: account("-x")}, {Key: account("a b")}, {Key: account("a;b")}, {Key: account("../x")}, {Key: account("")},
-			{login("a@x.example"), ""}, {login("a@x.example"), "root"}, {login("a@x.example"), "--user=root"}, {login("alice"), "shop"},
-			{login("-a@x.example"), "shop"}, {login("a b@x.example"), "shop"}, {login("a\n@x.example"), "shop"}, {login("a@-x"), "shop"},
-			{login("a@x/../y"), "shop"}, {login("a:b@x.example"), "shop"}, {login("a@x:y"), "shop"}, {login("a@X.example"), "shop"},
-			{osm.Key{Kind: osm.KeySenderDomain, Value: "x y"}, "shop"}, {osm.Key{Kind: osm.KeyCountry, Value: "DE"}, "shop"},
+			{Key: account("root")}, {Key: account("-x")}, {Key: account("a b")}, {Key: account("a;b")},
+			{Key: account("../x")}, {Key: account("")},
+			{login("a@x.example"), ""}, {login("a@x.example"), "root"}, {login("a@x.example"), "--user=root"},
+			{login("alice"), "shop"},
+			{login("-a@x.example"), "shop"}, {login("a b@x.example"), "shop"}, {login("a\n@x.example"), "shop"},
+			{login("a@-x"), "shop"},
+			{login("a@x/../y"), "shop"}, {login("a:b@x.example"), "shop"}, {login("a@x:y"), "shop"},
+			{login("a@X.example"), "shop"},
+			{osm.Key{Kind: osm.KeySenderDomain, Value: "x y"}, "shop"}, {osm.Key{Kind: osm.KeyCountry, Value: "DE"},
+				"shop"},
 			{osm.Key{Kind: osm.KeyUser, Value: "root"}, ""}, {osm.Key{Kind: osm.KeyUser, Value: "x:y"}, ""},
 		} {
 			if p, err := cfg.Plan(ByPanel, panel, s); err == nil {
@@ -200,7 +214,8 @@ func TestCommandAndPrefix(t *testing.T) {
 	if got, want := calls(t, root), "</bin/x><login=$(id) {kind}@x><shop>\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if p, err = cfg.Plan(ByPanel, "hestia", Subject{login("a@x.example"), "shop"}); err != nil || p.Undo.Argv[0] != "/usr/bin/sudo" ||
+	if p, err = cfg.Plan(ByPanel, "hestia", Subject{login("a@x.example"), "shop"}); err != nil ||
+		p.Undo.Argv[0] != "/usr/bin/sudo" ||
 		p.Do.String() != "/usr/bin/sudo -n "+hestia+"v-suspend-mail-account shop x.example a" {
 		t.Errorf("%+v, %v", p, err)
 	}

@@ -85,8 +85,8 @@ func (s Step) Carry(ctx context.Context, root string, now time.Time) (output str
 // fileMark ends the lines that are ours. What follows the time is free (DirectAdmin's own form is a=b&c=d).
 const fileMark = ":by=osm"
 
-// edit adds or removes a line, and replaces the file as a whole: its reader never sees half of it. To add one that somebody else
-// has added is an error: the sender is stopped, and not by us.
+// edit adds or removes a line, and replaces the file as a whole: its reader never sees half of it. To add one that
+// somebody else has added is an error: the sender is stopped, and not by us.
 func (s Step) edit(path string, now time.Time) error {
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -86,7 +86,8 @@ func (c *SuspendConfig) Plan(m Means, panel string, s Subject) (Plan, error) {
 		p.Undo.prefix(c.Prefix)
 		return p, err
 	case ByCommand:
-		if strings.ContainsFunc(s.Key.Value+s.Account, func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.HasPrefix(s.Key.Value, "-") {
+		if strings.ContainsFunc(s.Key.Value+s.Account, func(r rune) bool { return r < ' ' || r == 0x7f }) ||
+			strings.HasPrefix(s.Key.Value, "-") {
 			return Plan{}, fmt.Errorf("suspend %q by command: this can't be an argument", s.Key)
 		}
 		if len(c.Command) == 0 || len(c.Undo) == 0 {

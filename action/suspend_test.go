@@ -10,7 +10,8 @@ import (
 )
 
 func suspension(name string, until time.Time) Suspension {
-	return Suspension{Subject: Subject{login(name), "shop"}, Means: ByPanel, Plan: Plan{Step{Argv: []string{"/bin/x"}}, Step{Argv: []string{"/bin/y"}}},
+	return Suspension{Subject: Subject{login(name), "shop"}, Means: ByPanel,
+		Plan:  Plan{Step{Argv: []string{"/bin/x"}}, Step{Argv: []string{"/bin/y"}}},
 		Until: until, By: "root", Deed: "D" + name}
 }
 

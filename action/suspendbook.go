@@ -69,12 +69,14 @@ func NewSuspensions() *Suspensions {
 // Start enters a suspension. One of the same sender by the same means that is live already is an error.
 func (b *Suspensions) Start(s Suspension, now time.Time) (Suspension, error) {
 	if old := b.find(s.Subject.Key, s.Means); old != nil {
-		return *old, fmt.Errorf("%s is suspended already (%s, since %s)", s.Subject.Key, old.ID, old.Since.Format(time.RFC3339))
+		return *old, fmt.Errorf("%s is suspended already (%s, since %s)", s.Subject.Key, old.ID,
+			old.Since.Format(time.RFC3339))
 	}
 	if len(b.byID) >= mostSuspensions {
 		return s, fmt.Errorf("suspend %s: there are %d suspensions already", s.Subject.Key, mostSuspensions)
 	}
-	s.ID = "S" + osm.ShortID(window.Pair(window.Hash(uint64(now.UnixNano()), s.Subject.Key.String()), window.Hash(3, string(s.Means))))
+	s.ID = "S" + osm.ShortID(window.Pair(window.Hash(uint64(now.UnixNano()), s.Subject.Key.String()), window.Hash(3,
+		string(s.Means))))
 	s.Since, s.State, s.Changed = now, Starting, now
 	b.byID[s.ID] = &s
 	b.dirty[s.ID] = true

@@ -16,8 +16,9 @@ import (
 // holdState begins the keys under which the store keeps held mail.
 const holdState = "hold/"
 
-// holds is the held mail. The engine tells it what the log says, orders come by the control socket, and one goroutine of its
-// own (see keepHeld) keeps it in step with Exim's queue. It is guarded by the session's mutex but for what says otherwise.
+// holds is the held mail. The engine tells it what the log says, orders come by the control socket, and one goroutine
+// of its own (see keepHeld) keeps it in step with Exim's queue. It is guarded by the session's mutex but for what
+// says otherwise.
 type holds struct {
 	cfg     hold.Config
 	book    *hold.Book
@@ -34,7 +35,8 @@ type holds struct {
 const pushes = 100
 
 func newHolds(cfg hold.Config) *holds {
-	return &holds{cfg: cfg, book: hold.NewBook(cfg), stops: newSuspender(), changed: make(chan struct{}), wake: make(chan struct{}, 1),
+	return &holds{cfg: cfg, book: hold.NewBook(cfg), stops: newSuspender(), changed: make(chan struct{}),
+		wake: make(chan struct{}, 1),
 		push: make(chan exim.Place, pushes)}
 }
 
@@ -123,8 +125,9 @@ func (s *session) findQueue(ctx context.Context) (*exim.Queue, error) {
 // errNoQueue says why orders about held mail can't be carried out.
 var errNoQueue = errors.New("the queue of Exim can't be reached: the daemon's log says why")
 
-// keepHeld keeps the book in step with Exim's queue until ctx is done: it carries out orders, looks through the spool, ends
-// holds whose time is over and releases those whose verdict has cleared. It runs Exim; no lock is held meanwhile.
+// keepHeld keeps the book in step with Exim's queue until ctx is done: it carries out orders, looks through the
+// spool, ends holds whose time is over and releases those whose verdict has cleared. It runs Exim; no lock is held
+// meanwhile.
 func (s *session) keepHeld(ctx context.Context) {
 	h := s.holds
 	said := ""
@@ -169,8 +172,8 @@ func (s *session) keepHeld(ctx context.Context) {
 	}
 }
 
-// pushOut begins the delivery of messages that were released, so that a person need not wait for the next queue run. How that goes
-// is the log's to tell: they are ordinary messages now.
+// pushOut begins the delivery of messages that were released, so that a person need not wait for the next queue run.
+// How that goes is the log's to tell: they are ordinary messages now.
 func (s *session) pushOut(ctx context.Context) {
 	for {
 		select {
@@ -179,7 +182,8 @@ func (s *session) pushOut(ctx context.Context) {
 		case place := <-s.holds.push:
 			if q := s.holds.queue.Load(); q != nil {
 				if err := q.Deliver(ctx, place); err != nil && ctx.Err() == nil {
-					s.options.Logger.Warn("a released message was not delivered at once: the next queue run tries it", "error", err)
+					s.options.Logger.Warn("a released message was not delivered at once: the next queue run tries it",
+						"error", err)
 				}
 			}
 		}

@@ -75,8 +75,9 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.exim, err = lab.Start(ctx, lab.Options{Sink: w.sink, Selector: lab.SelectorBest, Main: "acl_smtp_data = osm_check_data\n",
-		ACL: s.ACLs() + s.Around(exim.AtData, "")})
+	w.exim, err = lab.Start(ctx, lab.Options{Sink: w.sink, Selector: lab.SelectorBest,
+		Main: "acl_smtp_data = osm_check_data\n",
+		ACL:  s.ACLs() + s.Around(exim.AtData, "")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,8 @@ func (w *world) until(what string, ready func() bool) {
 
 // try asks the daemon, as the osm command does.
 func (w *world) try(method, path string, body, answer any) error {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context,
+		_, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", w.cfg.Control.Socket)
 	}}}
 	text, err := json.Marshal(body)
@@ -205,12 +207,14 @@ func (w *world) send(name string) (id, text string) {
 		w.Fatal(err)
 	}
 	var signed bytes.Buffer
-	if err := dkim.Sign(&signed, strings.NewReader(fmt.Sprintf(letter, name)), &dkim.SignOptions{Domain: "osm.test", Selector: "s", Signer: key,
+	if err := dkim.Sign(&signed, strings.NewReader(fmt.Sprintf(letter, name)), &dkim.SignOptions{Domain: "osm.test",
+		Selector: "s", Signer: key,
 		HeaderKeys: []string{"From", "To", "Subject"}}); err != nil {
 		w.Fatal(err)
 	}
 	ctx := within(w.T)
-	if err := w.exim.Deliver(ctx, w.exim.SMTP(), lab.Caller{}, "x@osm.test", []string{name + "@far.example"}, signed.String()); err != nil {
+	if err := w.exim.Deliver(ctx, w.exim.SMTP(), lab.Caller{}, "x@osm.test", []string{name + "@far.example"},
+		signed.String()); err != nil {
 		w.Fatal(err)
 	}
 	line, err := w.exim.WaitLog(ctx, "<= x@osm.test", "hold "+name)
@@ -225,7 +229,10 @@ func (w *world) send(name string) (id, text string) {
 // arrives wants a letter to be at its receiver as it was written, with its signature.
 func (w *world) arrives(name, text string) {
 	w.Helper()
-	m, err := w.sink.Wait(within(w.T), func(r *lab.Received) bool { return slices.Contains(r.Recipients, name+"@far.example") })
+	m, err := w.sink.Wait(within(w.T), func(r *lab.Received) bool {
+		return slices.Contains(r.Recipients,
+			name+"@far.example")
+	})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -233,9 +240,10 @@ func (w *world) arrives(name, text string) {
 		w.Errorf("what arrives is\n%q\nnot\n%q", m.Data, text)
 	}
 	public := ed25519.NewKeyFromSeed(make([]byte, 32)).Public().(ed25519.PublicKey)
-	found, err := dkim.VerifyWithOptions(bytes.NewReader(m.Data), &dkim.VerifyOptions{LookupTXT: func(string) ([]string, error) {
-		return []string{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(public)}, nil
-	}})
+	found, err := dkim.VerifyWithOptions(bytes.NewReader(m.Data),
+		&dkim.VerifyOptions{LookupTXT: func(string) ([]string, error) {
+			return []string{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(public)}, nil
+		}})
 	if err != nil || len(found) != 1 || found[0].Err != nil {
 		w.Errorf("the signature: %v, %+v", err, found)
 	}
@@ -256,10 +264,12 @@ func TestHeldMail(t *testing.T) {
 		w.untilState(ids[name], hold.Held)
 	}
 	h := w.held("by=reason&samples=1&list=10")
-	if h.Held != 7 || len(h.Groups) != 1 || h.Groups[0].Name != "on-trial: condition" || len(h.List) != 7 || len(h.Groups[0].Samples) != 1 {
+	if h.Held != 7 || len(h.Groups) != 1 || h.Groups[0].Name != "on-trial: condition" || len(h.List) != 7 ||
+		len(h.Groups[0].Samples) != 1 {
 		t.Fatalf("%+v", h)
 	}
-	if lines := strings.Join(h.Groups[0].Samples[0].Lines, "\n"); strings.Contains(lines, "123456") || !strings.Contains(lines, "code ######, café") {
+	if lines := strings.Join(h.Groups[0].Samples[0].Lines, "\n"); strings.Contains(lines, "123456") ||
+		!strings.Contains(lines, "code ######, café") {
 		t.Errorf("the sample shows %q", lines)
 	}
 
@@ -277,7 +287,8 @@ func TestHeldMail(t *testing.T) {
 	w.untilState(ids["released"], hold.Released)
 	w.untilState(ids["removed"], hold.Gone)
 	var m HeldOne
-	if err := w.try(http.MethodGet, "held/"+ids["byhand"], nil, &m); err != nil || m.State != hold.Held || m.Rule != "on-trial" || m.Key.Value != "x@osm.test" {
+	if err := w.try(http.MethodGet, "held/"+ids["byhand"], nil, &m); err != nil || m.State != hold.Held ||
+		m.Rule != "on-trial" || m.Key.Value != "x@osm.test" {
 		t.Errorf("after the restart: %+v, %v", m, err)
 	}
 	if _, err := w.exim.Command(within(t), "-M", ids["byhand"]); err != nil {
@@ -290,7 +301,8 @@ func TestHeldMail(t *testing.T) {
 		t.Error(err)
 	}
 	w.until("the move to another queue is noticed", func() bool {
-		return w.try(http.MethodGet, "held/"+ids["moved"], nil, &m) == nil && m.Queue == exim.HoldQueue && m.State == hold.Held
+		return w.try(http.MethodGet, "held/"+ids["moved"], nil, &m) == nil && m.Queue == exim.HoldQueue &&
+			m.State == hold.Held
 	})
 	if a := w.order(HeldOrder{What: Release, Verdict: m.Verdict}); a.Done != 1 || a.Messages != 1 {
 		t.Errorf("%+v", a)
@@ -355,7 +367,8 @@ func TestSpoolIsTheTruth(t *testing.T) {
 	w.cfg.Store.Path = filepath.Join(t.TempDir(), "new.db")
 	w.serve()
 	w.untilState(id, hold.Held)
-	if err := w.try(http.MethodGet, "held/"+id, nil, &after); err != nil || after.Verdict != before.Verdict || after.Sender != "x@osm.test" ||
+	if err := w.try(http.MethodGet, "held/"+id, nil, &after); err != nil || after.Verdict != before.Verdict ||
+		after.Sender != "x@osm.test" ||
 		after.Size == 0 || after.Subject != "hold found\tfolded" {
 		t.Errorf("%+v, %v", after, err)
 	}

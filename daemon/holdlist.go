@@ -119,7 +119,10 @@ func (s *session) held(query url.Values, now time.Time) (*Held, error) {
 	for _, g := range groups {
 		h.Groups = append(h.Groups, *g)
 	}
-	slices.SortFunc(h.Groups, func(a, b HeldGroup) int { return cmp.Or(b.Messages-a.Messages, strings.Compare(a.Name, b.Name)) })
+	slices.SortFunc(h.Groups, func(a, b HeldGroup) int {
+		return cmp.Or(b.Messages-a.Messages, strings.Compare(a.Name,
+			b.Name))
+	})
 	slices.SortFunc(h.List, func(a, b HeldOne) int { return b.Since.Compare(a.Since) })
 	if len(h.Groups) > mostGroups {
 		h.More += len(h.Groups) - mostGroups
@@ -164,7 +167,8 @@ func heldChoice(query url.Values) (of func(*hold.Message) bool, list, samples in
 			key, err = policy.CheckKey(osm.Key{Kind: key.Kind, Value: query.Get("value")})
 		}
 	}
-	return func(m *hold.Message) bool { return m.State == state && (key == osm.Key{} || sameKey(m.Key, key)) }, list, samples, err
+	return func(m *hold.Message) bool { return m.State == state && (key == osm.Key{} || sameKey(m.Key, key)) }, list,
+		samples, err
 }
 
 // addSamples reads from the spool what people judge by.

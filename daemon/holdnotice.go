@@ -54,8 +54,8 @@ func (s *session) noticeHeld() {
 	s.tellAll(hold.HeldNotice, held)
 }
 
-// tellAll writes to whoever sent the messages: to the mailbox of the login or unix user, never to the address that the mail
-// claims to come from, which may be anybody's. Nobody is told the same twice a day.
+// tellAll writes to whoever sent the messages: to the mailbox of the login or unix user, never to the address that
+// the mail claims to come from, which may be anybody's. Nobody is told the same twice a day.
 func (s *session) tellAll(n hold.Notice, all bySender) {
 	if len(all) == 0 {
 		return

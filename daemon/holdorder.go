@@ -108,7 +108,8 @@ func (s *session) checkHeld(o *HeldOrder, by string, now time.Time) (string, err
 		}
 	}
 	if ways != 1 || o.What != Release && o.What != Delete {
-		return by, fmt.Errorf("an order is to release or to delete, and names messages in one way: ids, a verdict, a key, all, or a token")
+		return by,
+			fmt.Errorf("an order is to release or to delete, and names messages in one way: ids, a verdict, a key, all, or a token")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +121,8 @@ func (s *session) checkHeld(o *HeldOrder, by string, now time.Time) (string, err
 			return by, hold.ErrToken
 		}
 		if !o.DryRun && !s.holds.book.Self(m.Key, now) {
-			return by, fmt.Errorf("this sender can't release more mail itself today: the administrator can (osm release %s)", id)
+			return by,
+				fmt.Errorf("this sender can't release more mail itself today: the administrator can (osm release %s)", id)
 		}
 		o.IDs, o.Once, o.Allow = []string{id}, false, false
 		return "its sender", nil
@@ -153,8 +155,8 @@ func (o *HeldOrder) about(m *hold.Message) bool {
 	return o.All || slices.Contains(o.IDs, m.ID)
 }
 
-// sameKey tells whether a key is the one that a person named, in the form of lists: the detection keeps a login as it was
-// written.
+// sameKey tells whether a key is the one that a person named, in the form of lists: the detection keeps a login as it
+// was written.
 func sameKey(key, named osm.Key) bool {
 	if key == named {
 		return true
@@ -165,7 +167,8 @@ func sameKey(key, named osm.Key) bool {
 
 // orderEach enters an order for every message that it is about, some at a time.
 func (s *session) orderEach(o HeldOrder, by string, now time.Time) *HeldAnswer {
-	a := &HeldAnswer{What: o.What, DryRun: o.DryRun, Keys: []osm.Key{}, IDs: []string{}, Failed: []string{}, More: []policy.Deed{}}
+	a := &HeldAnswer{What: o.What, DryRun: o.DryRun, Keys: []osm.Key{}, IDs: []string{}, Failed: []string{},
+		More: []policy.Deed{}}
 	if o.What == Delete && !o.Now {
 		a.Due = now.Add(time.Duration(s.holds.cfg.Grace))
 	}
@@ -199,7 +202,8 @@ func (s *session) orderOne(o *HeldOrder, a *HeldAnswer, m *hold.Message, by stri
 	}
 	if !o.DryRun {
 		if a.Deed == "" {
-			d := s.ledger.Note(policy.Deed{What: o.What, Key: o.deedKey(m), Reason: o.words(), By: by, Time: now, Until: a.Due})
+			d := s.ledger.Note(policy.Deed{What: o.What, Key: o.deedKey(m), Reason: o.words(), By: by, Time: now,
+				Until: a.Due})
 			a.Deed = d.ID
 		}
 		if !s.holds.book.Order(m.ID, to, by, a.Deed, a.Due, now) {

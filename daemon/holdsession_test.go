@@ -27,8 +27,9 @@ import (
 func idleSession(t *testing.T, change func(*config.Config)) *session {
 	t.Helper()
 	root := t.TempDir()
-	for name, text := range map[string]string{"usr/local/directadmin/conf/directadmin.conf": "", "etc/virtual/domainowners": "shop.example: shop\n",
-		"etc/passwd": "shop:x:1001:1001::/home/shop:/bin/bash\n"} {
+	for name, text := range map[string]string{"usr/local/directadmin/conf/directadmin.conf": "",
+		"etc/virtual/domainowners": "shop.example: shop\n",
+		"etc/passwd":               "shop:x:1001:1001::/home/shop:/bin/bash\n"} {
 		path := filepath.Join(root, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
@@ -53,7 +54,8 @@ func idleSession(t *testing.T, change func(*config.Config)) *session {
 	t.Cleanup(func() { history.Close() })
 	held := newHolds(cfg.Hold)
 	alarm := newAlarm(cfg, owners, log)
-	engine, err := newEngine(cfg, engineOptions{Sink: &record{store: history, alarm: alarm, holds: held, log: log}, Panel: owners, Logger: log})
+	engine, err := newEngine(cfg, engineOptions{Sink: &record{store: history, alarm: alarm, holds: held, log: log},
+		Panel: owners, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,9 +66,11 @@ func idleSession(t *testing.T, change func(*config.Config)) *session {
 // suspicious is a message that the detection has something to say about.
 func suspicious(n int, at time.Time, action osm.Action) *osm.Message {
 	key := osm.Key{Kind: osm.KeyLogin, Value: "alice@shop.example"}
-	return &osm.Message{ID: fmt.Sprintf("1xVPZd-%06d-2Y", n), Time: at, Class: osm.Login, Login: key.Value, Account: "shop", Sender: key.Value,
+	return &osm.Message{ID: fmt.Sprintf("1xVPZd-%06d-2Y", n), Time: at, Class: osm.Login, Login: key.Value,
+		Account: "shop", Sender: key.Value,
 		Recipients: []string{"a@far.example"}, Subject: "offer", Client: netip.MustParseAddr("192.0.2.1"),
-		Verdict: osm.Verdict{Action: action, Rule: "stolen-login", Reason: "new-recipients", Detail: "9 of 9", ID: "V1", Key: key, Score: 9,
+		Verdict: osm.Verdict{Action: action, Rule: "stolen-login", Reason: "new-recipients", Detail: "9 of 9",
+			ID: "V1", Key: key, Score: 9,
 			Findings: []osm.Finding{{Fact: "new-recipients", Weight: 9}}}}
 }
 
@@ -85,7 +89,8 @@ func TestClearedMailIsReleased(t *testing.T) {
 	if got := s.stateOf(first.ID); got != hold.Held {
 		t.Fatalf("a sender that nothing is known of: %s", got)
 	}
-	s.engine.Detect.Find(&osm.Message{ID: "1xVPZd-999999-2Y", Time: now, Class: osm.Login, Login: first.Login, Recipients: []string{"a@far.example"}})
+	s.engine.Detect.Find(&osm.Message{ID: "1xVPZd-999999-2Y", Time: now, Class: osm.Login, Login: first.Login,
+		Recipients: []string{"a@far.example"}})
 	for n := 2; n < 2+s.cfg.Hold.Automatic; n++ {
 		s.holds.arrival(suspicious(n, now, osm.Hold), now)
 		s.releaseAllCleared()
@@ -190,7 +195,8 @@ func TestSendersAreTold(t *testing.T) {
 		t.Fatalf("%d letters", len(letters))
 	}
 	mail := letters[0].Mail
-	if len(mail.To) != 1 || mail.To[0] != "alice@shop.example" || !strings.Contains(mail.Subject, "20 of your messages") || strings.Count(mail.Text, "send it: https://mail.example/r?t=") != 10 {
+	if len(mail.To) != 1 || mail.To[0] != "alice@shop.example" || !strings.Contains(mail.Subject,
+		"20 of your messages") || strings.Count(mail.Text, "send it: https://mail.example/r?t=") != 10 {
 		t.Errorf("%+v", mail)
 	}
 	_, token, _ := strings.Cut(mail.Text, "?t=")
@@ -220,7 +226,8 @@ func TestExpiredIsTold(t *testing.T) {
 		t.Errorf("a fresh message is %s", got)
 	}
 	letters := s.alarm.outbox.Letters()
-	if len(letters) != 1 || letters[0].Mail.To[0] != "alice@shop.example" || !strings.Contains(letters[0].Mail.Subject, "300 of your messages were not sent") {
+	if len(letters) != 1 || letters[0].Mail.To[0] != "alice@shop.example" ||
+		!strings.Contains(letters[0].Mail.Subject, "300 of your messages were not sent") {
 		t.Errorf("%d letters: %+v", len(letters), letters)
 	}
 }
@@ -231,14 +238,19 @@ func TestFailedCommandsKeepMailHeld(t *testing.T) {
 	spool := t.TempDir()
 	m := suspicious(1, time.Now(), osm.Hold)
 	text := m.ID + "-H\nroot 0 0\n<>\n1795423133 0\n-frozen 1795423135\nXX\n1\nx@far.example\n\n"
-	if err := errors.Join(os.Mkdir(filepath.Join(spool, "input"), 0o700), os.WriteFile(filepath.Join(spool, "input", m.ID+"-H"), []byte(text), 0o600)); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(spool, "input"), 0o700), os.WriteFile(filepath.Join(spool, "input",
+		m.ID+"-H"), []byte(text), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	q := &exim.Queue{Spool: spool, Command: func(context.Context, ...string) (string, error) { return "", errors.New("permission denied") }}
+	q := &exim.Queue{Spool: spool, Command: func(context.Context, ...string) (string, error) {
+		return "",
+			errors.New("permission denied")
+	}}
 	s.holds.queue.Store(q)
 	s.holds.arrival(m, time.Now())
 	for _, what := range []policy.What{Release, Delete} {
-		if _, err := s.orderHeld(doneContext(t), HeldOrder{What: what, IDs: []string{m.ID}, Now: true}, "root", time.Now()); err != nil {
+		if _, err := s.orderHeld(doneContext(t), HeldOrder{What: what, IDs: []string{m.ID}, Now: true}, "root",
+			time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		s.carryOut(t.Context(), q)
@@ -246,8 +258,10 @@ func TestFailedCommandsKeepMailHeld(t *testing.T) {
 			t.Errorf("%s: %+v", what, h)
 		}
 	}
-	for _, o := range []HeldOrder{{What: Release}, {What: Release, All: true, IDs: []string{m.ID}}, {What: "burn", All: true},
-		{What: Release, IDs: []string{"1xVPZd-999999-2Y"}}, {What: Release, Verdict: "I0"}, {What: Release, Key: osm.Key{Kind: osm.KeyASN, Value: "x"}}} {
+	for _, o := range []HeldOrder{{What: Release}, {What: Release, All: true, IDs: []string{m.ID}}, {What: "burn",
+		All: true},
+		{What: Release, IDs: []string{"1xVPZd-999999-2Y"}}, {What: Release, Verdict: "I0"}, {What: Release,
+			Key: osm.Key{Kind: osm.KeyASN, Value: "x"}}} {
 		if a, err := s.orderHeld(doneContext(t), o, "root", time.Now()); err == nil {
 			t.Errorf("%+v is carried out: %+v", o, a)
 		}
@@ -266,8 +280,10 @@ func TestFastLane(t *testing.T) {
 	s := idleSession(t, func(cfg *config.Config) { cfg.Detect.Suspect, cfg.Detect.Stop = 0.01, 1e9 })
 	now := time.Now()
 	write := func(n int, at time.Time, to ...string) *policy.Request {
-		return &policy.Request{State: policy.Data, UID: -1, Message: osm.Message{ID: fmt.Sprintf("1xVPZd-%06d-2Y", n), Time: at, Protocol: "esmtpsa",
-			Login: "alice@shop.example", Auth: "plain", Sender: "alice@shop.example", Client: netip.MustParseAddr("192.0.2.1"), Helo: "laptop",
+		return &policy.Request{State: policy.Data, UID: -1, Message: osm.Message{ID: fmt.Sprintf("1xVPZd-%06d-2Y", n),
+			Time: at, Protocol: "esmtpsa",
+			Login: "alice@shop.example", Auth: "plain", Sender: "alice@shop.example",
+			Client: netip.MustParseAddr("192.0.2.1"), Helo: "laptop",
 			Subject: "hello", HasSubject: true, Recipients: to}}
 	}
 	for n := range 40 {
@@ -313,7 +329,10 @@ func TestAutomaticSuspension(t *testing.T) {
 		all := s.suspensions()
 		return strings.HasPrefix(string(text), "alice@shop.example:") && len(all) == 1 && all[0].State == action.Active
 	})
-	waitFor(t, "the login is on the block list", func() bool { return len(s.entries()) == 1 && !s.entries()[0].Until.IsZero() })
+	waitFor(t, "the login is on the block list", func() bool {
+		return len(s.entries()) == 1 &&
+			!s.entries()[0].Until.IsZero()
+	})
 	other := suspicious(3, time.Now(), osm.Reject)
 	other.Verdict.Key.Value = "bob@shop.example"
 	s.suspendRefused(time.Now()) // nothing new
@@ -342,7 +361,8 @@ func TestAutomaticSuspension(t *testing.T) {
 		text, _ := os.ReadFile(file)
 		return string(text) == "" && s.suspensions()[0].State == action.Ended
 	})
-	if a, err := s.suspend(SuspendOrder{What: Resume, Key: m.Verdict.Key}, "root", time.Now()); err != nil || len(a.Deeds) != 1 || len(s.entries()) != 0 {
+	if a, err := s.suspend(SuspendOrder{What: Resume, Key: m.Verdict.Key}, "root", time.Now()); err != nil ||
+		len(a.Deeds) != 1 || len(s.entries()) != 0 {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
@@ -365,10 +385,12 @@ func waitFor(t *testing.T, what string, ready func() bool) {
 func TestSuspendedLogin(t *testing.T) {
 	s := idleSession(t, nil)
 	ask := func(state policy.State, login string) osm.Action {
-		return s.ask(&policy.Request{State: state, UID: -1, Recipient: "x@far.example", Message: osm.Message{Login: login, Client: netip.MustParseAddr("192.0.2.1")}}).Action
+		return s.ask(&policy.Request{State: state, UID: -1, Recipient: "x@far.example",
+			Message: osm.Message{Login: login, Client: netip.MustParseAddr("192.0.2.1")}}).Action
 	}
 	key := osm.Key{Kind: osm.KeyLogin, Value: "alice@shop.example"}
-	a, err := s.suspend(SuspendOrder{What: Suspend, Key: key, For: osm.Duration(time.Hour), Reason: "stolen"}, "root", time.Now())
+	a, err := s.suspend(SuspendOrder{What: Suspend, Key: key, For: osm.Duration(time.Hour), Reason: "stolen"}, "root",
+		time.Now())
 	if err != nil || len(a.Deeds) != 1 {
 		t.Fatal(a, err)
 	}
@@ -388,12 +410,15 @@ func TestSuspendedLogin(t *testing.T) {
 func TestSuspendDryRunAndRefusals(t *testing.T) {
 	s := idleSession(t, nil)
 	key := osm.Key{Kind: osm.KeyLogin, Value: "Alice@shop.example"}
-	a, err := s.suspend(SuspendOrder{What: Suspend, Key: key, With: []action.Means{action.ByList, action.ByPanel}, DryRun: true}, "root", time.Now())
+	a, err := s.suspend(SuspendOrder{What: Suspend, Key: key, With: []action.Means{action.ByList, action.ByPanel},
+		DryRun: true}, "root", time.Now())
 	if err != nil || len(a.Steps) != 2 || len(s.entries())+len(s.suspensions())+len(s.audit()) != 0 {
 		t.Errorf("%+v, %v", a, err)
 	}
-	for _, o := range []SuspendOrder{{What: Suspend, Key: osm.Key{Kind: osm.KeyLogin, Value: "x@unknown.example"}, With: []action.Means{action.ByPanel}},
-		{What: Suspend, Key: key, With: []action.Means{action.ByCommand}}, {What: Suspend, Key: key, With: []action.Means{"magic"}},
+	for _, o := range []SuspendOrder{{What: Suspend, Key: osm.Key{Kind: osm.KeyLogin, Value: "x@unknown.example"},
+		With: []action.Means{action.ByPanel}},
+		{What: Suspend, Key: key, With: []action.Means{action.ByCommand}}, {What: Suspend, Key: key,
+			With: []action.Means{"magic"}},
 		{What: Resume, Key: key}, {What: Release, Key: key}, {What: Suspend}} {
 		if a, err := s.suspend(o, "root", time.Now()); err == nil {
 			t.Errorf("%+v is done: %+v", o, a)
@@ -404,7 +429,8 @@ func TestSuspendDryRunAndRefusals(t *testing.T) {
 	}
 }
 
-// TestSpoolWalkIsBounded walks over a hundred thousand held messages that osm knows nothing of, and again when it knows them.
+// TestSpoolWalkIsBounded walks over a hundred thousand held messages that osm knows nothing of, and again when it
+// knows them.
 func TestSpoolWalkIsBounded(t *testing.T) {
 	many := 100_000
 	if testing.Short() {
@@ -419,7 +445,8 @@ func TestSpoolWalkIsBounded(t *testing.T) {
 	for n := range many {
 		id := fmt.Sprintf("1xVPZd-%06d-2Y", n)
 		text := fmt.Sprintf("%s-H\nalice 1000 1000\n<alice@shop.example>\n1795423133 0\n-frozen 1795423135\n-aclm _osm_held %d\n%s\n-auth_id alice@shop.example\n"+
-			"-host_address [192.0.2.1]:5000\nXX\n1\nx%d@far.example\n\n014  Subject: %04d\n", id, len(why), why, n, n%10_000)
+			"-host_address [192.0.2.1]:5000\nXX\n1\nx%d@far.example\n\n014  Subject: %04d\n", id, len(why), why, n,
+			n%10_000)
 		if err := os.WriteFile(filepath.Join(input, id+"-H"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -437,7 +464,8 @@ func TestSpoolWalkIsBounded(t *testing.T) {
 		s.dropMissing(t.Context(), q, began)
 		runtime.GC()
 		runtime.ReadMemStats(&after)
-		return (after.TotalAlloc - before.TotalAlloc) / uint64(many), max(after.HeapAlloc, before.HeapAlloc) - before.HeapAlloc
+		return (after.TotalAlloc - before.TotalAlloc) / uint64(many), max(after.HeapAlloc,
+			before.HeapAlloc) - before.HeapAlloc
 	}
 	_, kept := walk()
 	if held, _, _ := s.holds.book.Size(); held != many {
@@ -452,7 +480,8 @@ func TestSpoolWalkIsBounded(t *testing.T) {
 	if many > 50_000 && allocated > 1500 {
 		t.Errorf("a walk over what is known allocates %d bytes for each message", allocated)
 	}
-	if m, ok := s.holds.book.Get("1xVPZd-000007-2Y"); !ok || m.Verdict != "V1" || m.Key.Value != "alice@shop.example" || m.Subject != "0007" {
+	if m, ok := s.holds.book.Get("1xVPZd-000007-2Y"); !ok || m.Verdict != "V1" ||
+		m.Key.Value != "alice@shop.example" || m.Subject != "0007" {
 		t.Errorf("%+v", m)
 	}
 	for n := range 10 {

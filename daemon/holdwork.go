@@ -40,7 +40,8 @@ func (s *session) carryOut(ctx context.Context, q *exim.Queue) {
 }
 
 // command runs Exim for some messages and notes those for which it did not work.
-func (s *session) command(ctx context.Context, do func(context.Context, ...exim.Place) error, places []exim.Place, failed map[string]error) {
+func (s *session) command(ctx context.Context, do func(context.Context, ...exim.Place) error, places []exim.Place,
+	failed map[string]error) {
 	if len(places) == 0 {
 		return
 	}
@@ -77,7 +78,8 @@ func (s *session) done(ctx context.Context, work []hold.Message, failed map[stri
 		}
 		after, _ := s.holds.book.Done(m.ID, err, now)
 		if err != nil {
-			s.options.Logger.Warn("what was ordered about a held message did not work: it is held as before", "id", m.ID, "error", err)
+			s.options.Logger.Warn("what was ordered about a held message did not work: it is held as before", "id",
+				m.ID, "error", err)
 		} else if m.State == hold.Releasing {
 			select {
 			case s.holds.push <- exim.Place{ID: m.ID}:
@@ -192,9 +194,11 @@ func (s *session) compare(ctx context.Context, q *exim.Queue, m *exim.Queued) {
 	}
 }
 
-// fromSpool is what can be known of a message that was held and that there is no record of: the spool says when and why, the history
-// who was charged, with the past verdict. One that was held because nobody answered must wait until the history knows it.
-func (s *session) fromSpool(ctx context.Context, q *exim.Queue, m *exim.Queued, verdict, text string) (found hold.Message, past osm.Verdict, wait bool) {
+// fromSpool is what can be known of a message that was held and that there is no record of: the spool says when and
+// why, the history who was charged, with the past verdict. One that was held because nobody answered must wait until
+// the history knows it.
+func (s *session) fromSpool(ctx context.Context, q *exim.Queue, m *exim.Queued, verdict,
+	text string) (found hold.Message, past osm.Verdict, wait bool) {
 	if old, err := s.store.Message(ctx, m.ID); err == nil {
 		past = old.Verdict
 		if past.Stops() {
@@ -203,7 +207,8 @@ func (s *session) fromSpool(ctx context.Context, q *exim.Queue, m *exim.Queued, 
 	} else if text == exim.NoVerdict {
 		return found, past, true
 	}
-	found.ID, found.Queue, found.Sender, found.To, found.Recipients = m.ID, m.Queue, m.Sender, m.Recipients, len(m.Recipients)
+	found.ID, found.Queue, found.Sender, found.To, found.Recipients = m.ID, m.Queue, m.Sender, m.Recipients,
+		len(m.Recipients)
 	found.Subject, found.Since = m.Header("subject"), m.Frozen
 	if found.Verdict == "" {
 		found.Verdict, found.Detail = verdict, text
@@ -231,8 +236,8 @@ func (s *session) fromSpool(ctx context.Context, q *exim.Queue, m *exim.Queued, 
 	return found, past, false
 }
 
-// dropMissing finds out what became of messages that a walk did not see. One that was moved while the walk was on is looked for
-// once more.
+// dropMissing finds out what became of messages that a walk did not see. One that was moved while the walk was on is
+// looked for once more.
 func (s *session) dropMissing(ctx context.Context, q *exim.Queue, began time.Time) {
 	s.mu.Lock()
 	below := s.holds.book.All()
@@ -285,5 +290,6 @@ func (s *session) releaseCleared(key osm.Key) {
 	s.mu.Lock()
 	s.holds.book.Automatic(key)
 	s.mu.Unlock()
-	s.options.Logger.Info("held mail is released: its sender is no longer suspected", "key", osm.Printable(key.String()), "messages", answer.Messages, "reason", reason)
+	s.options.Logger.Info("held mail is released: its sender is no longer suspected", "key",
+		osm.Printable(key.String()), "messages", answer.Messages, "reason", reason)
 }

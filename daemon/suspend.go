@@ -48,7 +48,8 @@ func (u *suspender) stopped(m *osm.Message, now time.Time) {
 		slices.ContainsFunc(u.refused, func(s action.Subject) bool { return s.Key == v.Key }) {
 		return
 	}
-	u.refused = append(u.refused, action.Subject{Key: osm.Key{Kind: v.Key.Kind, Value: strings.Clone(v.Key.Value)}, Account: strings.Clone(m.Account)})
+	u.refused = append(u.refused, action.Subject{Key: osm.Key{Kind: v.Key.Kind, Value: strings.Clone(v.Key.Value)},
+		Account: strings.Clone(m.Account)})
 	u.awake()
 }
 
@@ -71,7 +72,8 @@ type SuspendOrder struct {
 	account string
 }
 
-// SuspendAnswer tells what was done, or would be: programs run after the answer, and the audit trail and osm suspended tell how that went.
+// SuspendAnswer tells what was done, or would be: programs run after the answer, and the audit trail and osm
+// suspended tell how that went.
 type SuspendAnswer struct {
 	Steps  []string      `json:"steps"`
 	Deeds  []policy.Deed `json:"deeds"`
@@ -131,7 +133,8 @@ func (s *session) suspend(o SuspendOrder, by string, now time.Time) (*SuspendAns
 }
 
 // suspendBy suspends by one means.
-func (s *session) suspendBy(means action.Means, plan action.Plan, subject action.Subject, o *SuspendOrder, by string, now time.Time) (d policy.Deed, err error) {
+func (s *session) suspendBy(means action.Means, plan action.Plan, subject action.Subject, o *SuspendOrder, by string,
+	now time.Time) (d policy.Deed, err error) {
 	var until time.Time
 	if o.For > 0 {
 		until = now.Add(time.Duration(o.For))
@@ -145,8 +148,10 @@ func (s *session) suspendBy(means action.Means, plan action.Plan, subject action
 	if s.stops.book.Suspended(subject.Key, means) {
 		return d, fmt.Errorf("%s is suspended by %s already", subject.Key, means)
 	}
-	d = s.ledger.Note(policy.Deed{What: Suspend, Key: subject.Key, Reason: plan.Do.String() + reasonText(o.Reason), By: by, Time: now, Until: until})
-	_, err = s.stops.book.Start(action.Suspension{Subject: subject, Means: means, Plan: plan, Until: until, By: by, Reason: o.Reason, Deed: d.ID}, now)
+	d = s.ledger.Note(policy.Deed{What: Suspend, Key: subject.Key, Reason: plan.Do.String() + reasonText(o.Reason),
+		By: by, Time: now, Until: until})
+	_, err = s.stops.book.Start(action.Suspension{Subject: subject, Means: means, Plan: plan, Until: until, By: by,
+		Reason: o.Reason, Deed: d.ID}, now)
 	return d, err
 }
 
@@ -207,7 +212,8 @@ func (s *session) resume(o *SuspendOrder, a *SuspendAnswer, by string, now time.
 }
 
 func (s *session) noteEnd(x *action.Suspension, by, reason string, now time.Time) policy.Deed {
-	return s.ledger.Note(policy.Deed{What: Resume, Key: x.Subject.Key, Reason: x.Plan.Undo.String() + reasonText(reason), By: by, Time: now, Undoes: x.Deed})
+	return s.ledger.Note(policy.Deed{What: Resume, Key: x.Subject.Key,
+		Reason: x.Plan.Undo.String() + reasonText(reason), By: by, Time: now, Undoes: x.Deed})
 }
 
 // unsuspend takes the suspension of a deed back.
@@ -234,7 +240,8 @@ func (s *session) keepSuspended(ctx context.Context) {
 		}
 		x, ok := s.stops.book.Take(now)
 		wait := lookSeldom
-		if slices.ContainsFunc(s.stops.book.All(), func(x action.Suspension) bool { return x.State == action.Starting || x.State == action.Ending }) {
+		if slices.ContainsFunc(s.stops.book.All(),
+			func(x action.Suspension) bool { return x.State == action.Starting || x.State == action.Ending }) {
 			wait = lookAgain
 		}
 		s.mu.Unlock()
@@ -262,11 +269,13 @@ func (s *session) carry(ctx context.Context, x action.Suspension) {
 	s.mu.Lock()
 	after := s.stops.book.Done(x.ID, x.State, output, err, time.Now())
 	if after.State == action.Failed {
-		s.ledger.Note(policy.Deed{What: Suspend, Key: x.Subject.Key, Reason: "failed: " + after.Error, By: bySelf, Time: time.Now(), Undoes: x.Deed})
+		s.ledger.Note(policy.Deed{What: Suspend, Key: x.Subject.Key, Reason: "failed: " + after.Error, By: bySelf,
+			Time: time.Now(), Undoes: x.Deed})
 	}
 	s.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
-		s.options.Logger.Error("a suspension could not be carried out, or taken back", "key", osm.Printable(x.Subject.Key.String()), "state", after.State, "error", err)
+		s.options.Logger.Error("a suspension could not be carried out, or taken back", "key",
+			osm.Printable(x.Subject.Key.String()), "state", after.State, "error", err)
 	}
 }
 
@@ -288,7 +297,8 @@ func (s *session) suspendRefused(now time.Time) {
 		}
 		s.mu.Unlock()
 		if !room {
-			s.options.Logger.Warn("a sender is not suspended by itself: too many were in this hour (action.per_hour)", "key", osm.Printable(subject.Key.String()))
+			s.options.Logger.Warn("a sender is not suspended by itself: too many were in this hour (action.per_hour)",
+				"key", osm.Printable(subject.Key.String()))
 			continue
 		}
 		for _, means := range cfg.Automatic {
@@ -300,7 +310,8 @@ func (s *session) suspendRefused(now time.Time) {
 // suspendOne suspends a sender by itself by one means, unless that has been done.
 func (s *session) suspendOne(means action.Means, subject action.Subject, now time.Time) {
 	s.mu.Lock()
-	done := means != action.ByList && s.stops.book.Suspended(subject.Key, means) || means == action.ByList && s.ledger.Listed(subject.Key)
+	done := means != action.ByList && s.stops.book.Suspended(subject.Key, means) || means == action.ByList &&
+		s.ledger.Listed(subject.Key)
 	s.mu.Unlock()
 	if done {
 		return
@@ -308,7 +319,8 @@ func (s *session) suspendOne(means action.Means, subject action.Subject, now tim
 	_, err := s.suspend(SuspendOrder{What: Suspend, Key: subject.Key, With: []action.Means{means}, For: s.cfg.Action.For,
 		Reason: "the detection has stopped it", account: subject.Account}, bySelf, now)
 	if err != nil {
-		s.options.Logger.Warn("a sender that was stopped is not suspended", "key", osm.Printable(subject.Key.String()), "means", means, "error", err)
+		s.options.Logger.Warn("a sender that was stopped is not suspended", "key",
+			osm.Printable(subject.Key.String()), "means", means, "error", err)
 	}
 }
 

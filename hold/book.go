@@ -6,8 +6,8 @@ import (
 	"osm"
 )
 
-// Book holds all held messages. One goroutine at a time may use it. No call but Release's and Delete's callers' loops over
-// Each takes time that grows with the number of messages.
+// Book holds all held messages. One goroutine at a time may use it. No call but Release's and Delete's callers' loops
+// over Each takes time that grows with the number of messages.
 type Book struct {
 	cfg    Config
 	byID   map[string]*Message
@@ -29,9 +29,9 @@ func NewBook(cfg Config) *Book {
 	return &Book{cfg: cfg, byID: map[string]*Message{}, groups: map[osm.Key]*Group{}, dirty: map[string]bool{}}
 }
 
-// Hold enters a message that is held from now on, with the score that the detection gave its sender (0: it was not the
-// detection). One that is there already keeps what is known of it, unless it had left: then somebody has frozen it again.
-// It reports false when the book is full.
+// Hold enters a message that is held from now on, with the score that the detection gave its sender (0: it was not
+// the detection). One that is there already keeps what is known of it, unless it had left: then somebody has frozen
+// it again. It reports false when the book is full.
 func (b *Book) Hold(m Message, score float64, now time.Time) bool {
 	old := b.byID[m.ID]
 	switch {
@@ -136,8 +136,9 @@ func (b *Book) Size() (held, others int, lost uint64) { return b.held, len(b.ord
 // All is the place at which Each begins.
 func (b *Book) All() int { return len(b.order) }
 
-// Each calls fn for at most n messages below a place, and returns the place to go on from: 0 when there are no more. Between two
-// calls the book may change: what is there all the time is seen once, because what goes gives its place to the last.
+// Each calls fn for at most n messages below a place, and returns the place to go on from: 0 when there are no more.
+// Between two calls the book may change: what is there all the time is seen once, because what goes gives its place
+// to the last.
 func (b *Book) Each(below, n int, fn func(m *Message)) int {
 	below = min(below, len(b.order))
 	for end := max(below-n, 0); below > end; below-- {

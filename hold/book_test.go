@@ -18,7 +18,8 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 var alice = osm.Key{Kind: osm.KeyLogin, Value: "alice"}
 
 func message(n int) Message {
-	return Message{ID: fmt.Sprint("id-", n), Verdict: "V1", Key: alice, Rule: "stolen-login", Reason: "new-recipients", Weighed: true,
+	return Message{ID: fmt.Sprint("id-", n), Verdict: "V1", Key: alice, Rule: "stolen-login",
+		Reason: "new-recipients", Weighed: true,
 		Sender: "alice@x.example", To: []string{"a@b"}, Recipients: 1, Subject: "offer", Since: noon}
 }
 
@@ -51,7 +52,8 @@ func wantState(t *testing.T, b *Book, id string, want State) {
 
 func TestLife(t *testing.T) {
 	b := bookOf(t, DefaultConfig(), 4)
-	if !b.Order("id-0", Releasing, "root", "D1", time.Time{}, noon) || !b.Order("id-1", Deleting, "root", "D2", noon.Add(time.Minute), noon) {
+	if !b.Order("id-0", Releasing, "root", "D1", time.Time{}, noon) || !b.Order("id-1", Deleting, "root", "D2",
+		noon.Add(time.Minute), noon) {
 		t.Fatal("an order is refused")
 	}
 	if b.Order("id-0", Deleting, "root", "D3", noon, noon) || b.Order("nobody", Releasing, "root", "D3", noon, noon) {
@@ -282,7 +284,8 @@ func TestRestore(t *testing.T) {
 	if work := again.Work(10, noon.Add(time.Hour-1)); len(work) != 2 {
 		t.Errorf("orders that were not carried out: %+v", work)
 	}
-	for key, blob := range map[string]string{"message/x": "{", "message/y": `{"id":"z"}`, "message/id-1": `{"id":"id-1"}`, "group/": "[]", "x": "{}"} {
+	for key, blob := range map[string]string{"message/x": "{", "message/y": `{"id":"z"}`,
+		"message/id-1": `{"id":"id-1"}`, "group/": "[]", "x": "{}"} {
 		if err := again.Restore(key, []byte(blob)); err == nil {
 			t.Errorf("%s: %q is restored", key, blob)
 		}

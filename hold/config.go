@@ -61,7 +61,8 @@ func (c *Config) Check(report func(key, problem string)) {
 			report(key, "must be between 0 and 1000")
 		}
 	}
-	if u, err := url.Parse(c.Link); c.Link != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+	if u, err := url.Parse(c.Link); c.Link != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" ||
+		u.Host == "") {
 		report("link", "must be an http or https address")
 	}
 	if c.LinkFor <= 0 || c.LinkFor > 30*day {

@@ -28,9 +28,9 @@ const mostTurns = 10_000
 // NewLane makes a lane for so many messages per sender and hour.
 func NewLane(perHour int) *Lane { return &Lane{most: perHour, turns: map[uint64]*turn{}} }
 
-// Open tells whether a message goes by the fast lane, and counts it: it has one recipient, the detection only suspects its
-// sender, the sender is an ordinary one, and this hour's number is not used up. ordinary is asked once an hour at most
-// after it said no. A nil lane is closed.
+// Open tells whether a message goes by the fast lane, and counts it: it has one recipient, the detection only
+// suspects its sender, the sender is an ordinary one, and this hour's number is not used up. ordinary is asked once
+// an hour at most after it said no. A nil lane is closed.
 func (l *Lane) Open(m *osm.Message, found osm.Verdict, ordinary func(osm.Key) bool) bool {
 	if l == nil || l.most == 0 || found.Action != osm.Hold || len(m.Recipients) != 1 || found.Key.Value == "" {
 		return false

@@ -36,7 +36,8 @@ func TestLane(t *testing.T) {
 	stopped, many, nobody := found, one(noon.Add(3*time.Hour)), found
 	stopped.Action, nobody.Key = osm.Reject, osm.Key{}
 	many.Recipients = append(many.Recipients, "c@d")
-	for i, open := range []bool{l.Open(one(noon.Add(3*time.Hour)), stopped, yes), l.Open(many, found, yes), l.Open(one(noon), nobody, yes),
+	for i, open := range []bool{l.Open(one(noon.Add(3*time.Hour)), stopped, yes), l.Open(many, found, yes),
+		l.Open(one(noon), nobody, yes),
 		NewLane(0).Open(one(noon), found, yes), (*Lane)(nil).Open(one(noon), found, yes)} {
 		if open {
 			t.Errorf("case %d gets in", i)

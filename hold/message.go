@@ -1,8 +1,8 @@
-// Package hold is the life of held mail: who is charged with a message, since when and until when it is held, what was
-// ordered about it and by whom, and what became of it. It also makes the samples that people judge held mail by, the
-// tokens with which senders release it themselves, and keeps the count of the fast lane. It is a pure function of the
-// messages, orders and times it is given. It leaves to others the decision to hold (detect, policy), Exim's queue (exim),
-// and keeping the two in step (daemon).
+// Package hold is the life of held mail: who is charged with a message, since when and until when it is held, what
+// was ordered about it and by whom, and what became of it. It also makes the samples that people judge held mail by,
+// the tokens with which senders release it themselves, and keeps the count of the fast lane. It is a pure function of
+// the messages, orders and times it is given. It leaves to others the decision to hold (detect, policy), Exim's queue
+// (exim), and keeping the two in step (daemon).
 package hold
 
 import (
@@ -90,9 +90,11 @@ const (
 // FromVerdict is what a message looks like that was held at its arrival.
 func FromVerdict(m *osm.Message) Message {
 	v := &m.Verdict
-	h := Message{ID: strings.Clone(m.ID), Queue: m.Queue, Verdict: v.ID, Key: v.Key, Rule: v.Rule, Reason: v.Reason, Detail: v.Detail,
-		Weighed: v.Score > 0 && len(v.Findings) > 0, Sender: m.Sender, Owner: m.Login, To: m.Recipients, Recipients: len(m.Recipients),
-		Subject: m.Subject, Size: m.Size, Since: m.Time}
+	h := Message{ID: strings.Clone(m.ID), Queue: m.Queue, Verdict: v.ID, Key: v.Key, Rule: v.Rule, Reason: v.Reason,
+		Detail:  v.Detail,
+		Weighed: v.Score > 0 && len(v.Findings) > 0, Sender: m.Sender, Owner: m.Login, To: m.Recipients,
+		Recipients: len(m.Recipients),
+		Subject:    m.Subject, Size: m.Size, Since: m.Time}
 	if h.Owner == "" {
 		h.Owner = m.User
 	}

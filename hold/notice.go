@@ -19,8 +19,8 @@ const (
 // mostListed bounds the messages that one notice lists.
 const mostListed = 10
 
-// Text writes a notice about messages of one sender; count is how many there are, all those that are listed. link makes the address by which
-// a message can be released, "" where there is none.
+// Text writes a notice about messages of one sender; count is how many there are, all those that are listed. link
+// makes the address by which a message can be released, "" where there is none.
 func (n Notice) Text(host string, all []Message, count int, link func(id string) string) (subject, text string) {
 	var b strings.Builder
 	switch n {
@@ -35,7 +35,8 @@ func (n Notice) Text(host string, all []Message, count int, link func(id string)
 	}
 	for i := range all[:min(len(all), mostListed)] {
 		m := &all[i]
-		fmt.Fprintf(&b, "\n  %s  to %s, %d in all\n  %s\n", m.Since.Format(time.RFC1123Z), osm.Printable(strings.Join(m.To, " ")), m.Recipients,
+		fmt.Fprintf(&b, "\n  %s  to %s, %d in all\n  %s\n", m.Since.Format(time.RFC1123Z),
+			osm.Printable(strings.Join(m.To, " ")), m.Recipients,
 			osm.Printable(m.Subject))
 		if address := link(m.ID); address != "" {
 			fmt.Fprintf(&b, "  send it: %s\n", address)

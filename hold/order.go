@@ -8,9 +8,9 @@ import (
 // ByExpiry is who orders what is done with a message whose time is over.
 const ByExpiry = "expiry"
 
-// Order says that a message is to be released (Releasing) or deleted (Deleting), by whom, and under which deed of the audit
-// trail. A deletion waits for Due. It reports false for a message that is not held, or is leaving already; a release
-// takes the place of a deletion that has not begun.
+// Order says that a message is to be released (Releasing) or deleted (Deleting), by whom, and under which deed of the
+// audit trail. A deletion waits for Due. It reports false for a message that is not held, or is leaving already; a
+// release takes the place of a deletion that has not begun.
 func (b *Book) Order(id string, to State, by, deed string, due, now time.Time) bool {
 	m := b.byID[id]
 	if m == nil || m.working || m.State != Held && !(m.State == Deleting && to == Releasing) {
@@ -110,8 +110,8 @@ func (b *Book) Left(id, how string, now time.Time) {
 // forgetAfter is how long a message that has left is remembered, to tell people what became of it.
 const forgetAfter = 24 * time.Hour
 
-// Sweep looks at the next n messages: those whose time is over are ordered to go, those that left long ago are forgotten. It
-// reports true when it has been through all.
+// Sweep looks at the next n messages: those whose time is over are ordered to go, those that left long ago are
+// forgotten. It reports true when it has been through all.
 func (b *Book) Sweep(n int, now time.Time) (round bool) {
 	if b.hand <= 0 || b.hand > len(b.order) {
 		b.hand = len(b.order)

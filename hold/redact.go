@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// Sample is a glance at a held message, by which a person can tell spam from wanted mail without reading it: what could be
-// a code, a number or a link to an account is masked.
+// Sample is a glance at a held message, by which a person can tell spam from wanted mail without reading it: what
+// could be a code, a number or a link to an account is masked.
 type Sample struct {
 	ID      string   `json:"id"`
 	From    string   `json:"from"`
@@ -37,9 +37,9 @@ func NewSample(id, from, to, subject string, body []byte) Sample {
 // linkMask stands for every link, whole: a link's path may be a password.
 const linkMask = "[link]"
 
-// Redact masks a line of text: of words that hold a digit every letter and digit becomes #, links become [link]. White
-// space, line ends too, becomes single spaces; what is invisible, and bytes that are not UTF-8, become a question mark. It is
-// cut to 200 runes.
+// Redact masks a line of text: of words that hold a digit every letter and digit becomes #, links become [link].
+// White space, line ends too, becomes single spaces; what is invisible, and bytes that are not UTF-8, become a
+// question mark. It is cut to 200 runes.
 func Redact(line string) string {
 	var out strings.Builder
 	runes := 0
@@ -71,7 +71,8 @@ func maskWord(word string) string {
 	}, strings.ToValidUTF8(word, "?"))
 	lower := strings.ToLower(visible)
 	switch {
-	case strings.Contains(lower, "//"), strings.Contains(lower, "www."), strings.Contains(lower, "mailto:"), strings.Contains(lower, `:\\`):
+	case strings.Contains(lower, "//"), strings.Contains(lower, "www."), strings.Contains(lower, "mailto:"),
+		strings.Contains(lower, `:\\`):
 		return linkMask
 	case strings.ContainsFunc(visible, unicode.IsNumber):
 		return strings.Map(func(r rune) rune {

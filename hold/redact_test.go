@@ -34,7 +34,8 @@ func TestSampleIsSmall(t *testing.T) {
 }
 
 func FuzzRedact(f *testing.F) {
-	for _, s := range []string{"code 1234", "https://a/b?c=d", "\xff\x00\u202e9", strings.Repeat("wörd4 ", 100), "http:\u00a0//x", "０１２", "[link]7",
+	for _, s := range []string{"code 1234", "https://a/b?c=d", "\xff\x00\u202e9", strings.Repeat("wörd4 ", 100),
+		"http:\u00a0//x", "０１２", "[link]7",
 		"hTTp:/\u200b/x", "www\u00ad.x"} {
 		f.Add(s)
 	}

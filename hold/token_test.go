@@ -32,7 +32,8 @@ func TestToken(t *testing.T) {
 		}
 	}
 	long := Sign(secret, id, noon.Add(time.Hour))
-	for _, forged := range []string{"", ".", "..", id, long[:len(long)-1], long + "A", strings.Replace(long, ".", "..", 1)} {
+	for _, forged := range []string{"", ".", "..", id, long[:len(long)-1], long + "A", strings.Replace(long, ".",
+		"..", 1)} {
 		if _, err := Verify(secret, forged, noon); err != ErrToken {
 			t.Errorf("%q: %v", forged, err)
 		}

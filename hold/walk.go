@@ -37,8 +37,8 @@ func (b *Book) Moved(id, queue string) {
 	}
 }
 
-// Missing looks at the n messages below a place, like Each, after a walk that began at a time and was through all of the
-// spool: it names those that were held before and were not seen.
+// Missing looks at the n messages below a place, like Each, after a walk that began at a time and was through all of
+// the spool: it names those that were held before and were not seen.
 func (b *Book) Missing(below, n int, began time.Time) (ids []string, next int) {
 	next = b.Each(below, n, func(m *Message) {
 		if m.seen != b.walk && m.State.Live() && m.Changed.Before(began) {

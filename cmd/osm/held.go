@@ -90,7 +90,8 @@ func (p *program) writeHeld(h *daemon.Held, list bool) error {
 	}
 	t := newTable(h.By, ">messages", ">recipients", ">size", ">released by itself", "oldest", "newest")
 	for _, g := range h.Groups {
-		t.add(g.Name, number(g.Messages), number(g.Recipients), bytesText(g.Bytes), number(g.Automatic), since(g.Oldest, now), since(g.Newest, now))
+		t.add(g.Name, number(g.Messages), number(g.Recipients), bytesText(g.Bytes), number(g.Automatic),
+			since(g.Oldest, now), since(g.Newest, now))
 	}
 	if err := t.write(p.out, terminalWidth(p.out)); err != nil {
 		return err
@@ -113,7 +114,8 @@ func (p *program) writeHeld(h *daemon.Held, list bool) error {
 	fmt.Fprintln(p.out)
 	t = newTable("id", "since", "whom", "reason", "sender", ">recipients", "subject", "note")
 	for _, m := range h.List {
-		t.add(m.ID, since(m.Since, now), m.Key.String(), m.Detail, m.Sender, number(m.Recipients), m.Subject, strings.TrimSpace(m.By+" "+m.Error))
+		t.add(m.ID, since(m.Since, now), m.Key.String(), m.Detail, m.Sender, number(m.Recipients), m.Subject,
+			strings.TrimSpace(m.By+" "+m.Error))
 	}
 	return t.write(p.out, terminalWidth(p.out))
 }
@@ -143,7 +145,8 @@ func (p *program) heldOne(c *cobra.Command, id string) error {
 	if p.json {
 		return writeJSON(p.out, m)
 	}
-	for _, line := range [][2]string{{"message", m.ID}, {"state", strings.TrimSpace(m.State.String() + " " + m.By)}, {"whom", m.Key.String()},
+	for _, line := range [][2]string{{"message", m.ID}, {"state", strings.TrimSpace(m.State.String() + " " + m.By)},
+		{"whom", m.Key.String()},
 		{"verdict", m.Verdict}, {"why", m.Rule + ": " + m.Detail}, {"sender", m.Sender}, {"to", strings.Join(m.To, " ")},
 		{"recipients", number(m.Recipients)}, {"size", bytesText(m.Size)}, {"since", m.Since.Local().Format(time.DateTime)},
 		{"expires", m.Expires.Local().Format(time.DateTime)}, {"trouble", m.Error}, {"token", m.Token}} {
@@ -213,11 +216,13 @@ func (p *program) heldOrder(what policy.What, short, long string) *cobra.Command
 }
 
 func (p *program) release() *cobra.Command {
-	return p.heldOrder(daemon.Release, "Let held mail go out", "Releases held messages: Exim delivers them at once, or with its next queue run when there are many.")
+	return p.heldOrder(daemon.Release, "Let held mail go out",
+		"Releases held messages: Exim delivers them at once, or with its next queue run when there are many.")
 }
 
 func (p *program) deletion() *cobra.Command {
-	return p.heldOrder(daemon.Delete, "Delete held mail", "Deletes held messages after a while (hold.grace), in which osm undo takes it back. Their senders are not told.")
+	return p.heldOrder(daemon.Delete, "Delete held mail",
+		"Deletes held messages after a while (hold.grace), in which osm undo takes it back. Their senders are not told.")
 }
 
 func (p *program) writeAnswer(a *daemon.HeldAnswer) error {

@@ -56,14 +56,20 @@ func (c *control) run(t *testing.T, args ...string) (status int, out, errs strin
 const evil = "evil\x1b[2J\u202e\nsecond"
 
 func TestHeld(t *testing.T) {
-	c := &control{answer: daemon.Held{Held: 1200, Groups: []daemon.HeldGroup{{Name: "login:" + evil, Messages: 1200, Recipients: 3400, Bytes: 2048, Automatic: 1,
-		Oldest: day.Add(-80 * time.Hour), Newest: day.Add(-time.Minute), Samples: []hold.Sample{{ID: "1w0000-0000000012a-0001", From: evil, Subject: "code ####", Lines: []string{evil}}}}},
-		List: []daemon.HeldOne{{Message: hold.Message{ID: "1w0000-0000000012a-0001", Since: day, Key: osm.Key{Kind: osm.KeyLogin, Value: "bob"}, Subject: evil, Error: "no Exim"}}}}}
+	c := &control{answer: daemon.Held{Held: 1200, Groups: []daemon.HeldGroup{{Name: "login:" + evil, Messages: 1200,
+		Recipients: 3400, Bytes: 2048, Automatic: 1,
+		Oldest: day.Add(-80 * time.Hour), Newest: day.Add(-time.Minute),
+		Samples: []hold.Sample{{ID: "1w0000-0000000012a-0001", From: evil, Subject: "code ####",
+			Lines: []string{evil}}}}},
+		List: []daemon.HeldOne{{Message: hold.Message{ID: "1w0000-0000000012a-0001", Since: day,
+			Key: osm.Key{Kind: osm.KeyLogin, Value: "bob"}, Subject: evil, Error: "no Exim"}}}}}
 	status, out, errs := c.run(t, "held", "--by", "sender", "--key", "login,Bob@x.example", "--list", "--samples", "2")
-	if status != 0 || errs != "" || c.path != "GET /v1/held?by=sender&kind=login&list=1000&samples=2&state=held&value=bob%40x.example" {
+	if status != 0 || errs != "" ||
+		c.path != "GET /v1/held?by=sender&kind=login&list=1000&samples=2&state=held&value=bob%40x.example" {
 		t.Errorf("%d %s %s", status, c.path, errs)
 	}
-	for _, want := range []string{"1,200", "3,400", "2.0 KB", "3 days", "Subject: code ####", `| evil\x1b[2J\u202e\nsecond`, "no Exim"} {
+	for _, want := range []string{"1,200", "3,400", "2.0 KB", "3 days", "Subject: code ####",
+		`| evil\x1b[2J\u202e\nsecond`, "no Exim"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("there is no %q in\n%s", want, out)
 		}
@@ -74,9 +80,11 @@ func TestHeld(t *testing.T) {
 }
 
 func TestHeldOne(t *testing.T) {
-	c := &control{answer: daemon.HeldOne{Message: hold.Message{ID: "1w0000-0000000012a-0001", Sender: evil, State: hold.Releasing, By: "root"}, Token: "a.b.c"}}
+	c := &control{answer: daemon.HeldOne{Message: hold.Message{ID: "1w0000-0000000012a-0001", Sender: evil,
+		State: hold.Releasing, By: "root"}, Token: "a.b.c"}}
 	status, out, _ := c.run(t, "held", "1w0000-0000000012a-0001")
-	if status != 0 || c.path != "GET /v1/held/1w0000-0000000012a-0001" || !strings.Contains(out, "releasing root") || !strings.Contains(out, "a.b.c") ||
+	if status != 0 || c.path != "GET /v1/held/1w0000-0000000012a-0001" || !strings.Contains(out, "releasing root") ||
+		!strings.Contains(out, "a.b.c") ||
 		strings.ContainsAny(out, "\x1b\u202e") {
 		t.Errorf("%d %s %q", status, c.path, out)
 	}
@@ -91,19 +99,27 @@ func TestReleaseAndDelete(t *testing.T) {
 		want   string
 		status int
 	}{
-		{[]string{"release", "A", "B", "--allow-once"}, daemon.HeldAnswer{What: "release", Messages: 2, Recipients: 3, IDs: []string{"A", "B"}, Done: 2,
+		{[]string{"release", "A", "B", "--allow-once"}, daemon.HeldAnswer{What: "release", Messages: 2, Recipients: 3,
+			IDs: []string{"A", "B"}, Done: 2,
 			More: []policy.Deed{{ID: "D2", What: "forgive", Key: osm.Key{Kind: osm.KeyLogin, Value: "bob"}}}},
-			`{"what":"release","ids":["A","B"],"once":true}`, "release 2 messages to 3 recipients.\nD2: forgive login:bob\n", 0},
-		{[]string{"release", "--all", "--allow", "--for", "1d"}, daemon.HeldAnswer{What: "release", Messages: 900, IDs: []string{"A", "B"}, Done: 1},
-			`{"what":"release","all":true,"allow":true,"for":"1d"}`, "release 900 messages to 0 recipients: 1 of the first 2 are done, the others are under way.\n", 0},
-		{[]string{"release", "--verdict", "V1"}, daemon.HeldAnswer{What: "release", Messages: 1, IDs: []string{"A"}, Failed: []string{"A: " + evil}},
+			`{"what":"release","ids":["A","B"],"once":true}`,
+			"release 2 messages to 3 recipients.\nD2: forgive login:bob\n", 0},
+		{[]string{"release", "--all", "--allow", "--for", "1d"}, daemon.HeldAnswer{What: "release", Messages: 900,
+			IDs: []string{"A", "B"}, Done: 1},
+			`{"what":"release","all":true,"allow":true,"for":"1d"}`,
+			"release 900 messages to 0 recipients: 1 of the first 2 are done, the others are under way.\n", 0},
+		{[]string{"release", "--verdict", "V1"}, daemon.HeldAnswer{What: "release", Messages: 1, IDs: []string{"A"},
+			Failed: []string{"A: " + evil}},
 			`{"what":"release","verdict":"V1"}`, "failed: A: evil\\x1b[2J", 1},
-		{[]string{"delete", "--key", "client,192.0.2.1", "--reason", "spam"}, daemon.HeldAnswer{What: "delete", Messages: 1, Recipients: 1, Deed: "D1", Due: due},
+		{[]string{"delete", "--key", "client,192.0.2.1", "--reason", "spam"}, daemon.HeldAnswer{What: "delete",
+			Messages: 1, Recipients: 1, Deed: "D1", Due: due},
 			`{"what":"delete","key":{"kind":"client","value":"192.0.2.1"},"reason":"spam"}`,
 			"delete 1 messages to 1 recipients at 2026-03-10 17:00:00. To take it back: osm undo D1\n", 0},
-		{[]string{"delete", "--all", "--dry-run"}, daemon.HeldAnswer{What: "delete", Messages: 7, Recipients: 9, DryRun: true},
+		{[]string{"delete", "--all", "--dry-run"}, daemon.HeldAnswer{What: "delete", Messages: 7, Recipients: 9,
+			DryRun: true},
 			`{"what":"delete","all":true,"dry_run":true}`, "would delete 7 messages to 9 recipients.\n", 0},
-		{[]string{"delete", "--all", "--now"}, daemon.HeldAnswer{What: "delete"}, `{"what":"delete","all":true,"now":true}`, "Nothing of that is held.\n", 0},
+		{[]string{"delete", "--all", "--now"}, daemon.HeldAnswer{What: "delete"},
+			`{"what":"delete","all":true,"now":true}`, "Nothing of that is held.\n", 0},
 	} {
 		c := &control{answer: x.answer}
 		status, out, errs := c.run(t, x.args...)
@@ -111,8 +127,10 @@ func TestReleaseAndDelete(t *testing.T) {
 			t.Errorf("%q: %d, %s %s, %q, %s", x.args, status, c.path, c.body, out, errs)
 		}
 	}
-	for _, args := range [][]string{{"release"}, {"delete"}, {"release", "--key", "login"}, {"release", "--key", "planet,mars"}, {"release", "--all", "--for", "soon"},
-		{"held", "a", "b"}, {"suspend", "login"}, {"suspend", "planet", "mars"}, {"suspend", "login", "bob", "--for", "soon"}} {
+	for _, args := range [][]string{{"release"}, {"delete"}, {"release", "--key", "login"}, {"release", "--key",
+		"planet,mars"}, {"release", "--all", "--for", "soon"},
+		{"held", "a", "b"}, {"suspend", "login"}, {"suspend", "planet", "mars"}, {"suspend", "login", "bob", "--for",
+			"soon"}} {
 		c := &control{}
 		if status, _, errs := c.run(t, args...); status != misuse || c.path != "" || errs == "" {
 			t.Errorf("%q: %d, asked %q, %q", args, status, c.path, errs)
@@ -125,11 +143,13 @@ func TestSuspend(t *testing.T) {
 	c := &control{answer: daemon.SuspendAnswer{Steps: []string{"whmapi1 x"}, Deeds: []policy.Deed{deed}}}
 	status, out, _ := c.run(t, "suspend", "login", "Bob", "--with", "panel,list", "--for", "2h", "--reason", "stolen")
 	if want := `{"what":"suspend","key":{"kind":"login","value":"bob"},"for":"2h","with":["panel","list"],"reason":"stolen"}`; status != 0 ||
-		c.path != "POST /v1/suspensions" || string(c.body) != want || out != "whmapi1 x\nD1: suspend login:bob. To take it back: osm undo D1\n" {
+		c.path != "POST /v1/suspensions" || string(c.body) != want ||
+		out != "whmapi1 x\nD1: suspend login:bob. To take it back: osm undo D1\n" {
 		t.Errorf("%d %s %s %q", status, c.path, c.body, out)
 	}
 	c.answer = daemon.SuspendAnswer{Steps: []string{evil}, DryRun: true}
-	if status, out, _ := c.run(t, "resume", "login", "bob", "--dry-run"); status != 0 || out != "would: evil\\x1b[2J\\u202e\\nsecond\n" ||
+	if status, out, _ := c.run(t, "resume", "login", "bob", "--dry-run"); status != 0 ||
+		out != "would: evil\\x1b[2J\\u202e\\nsecond\n" ||
 		string(c.body) != `{"what":"resume","key":{"kind":"login","value":"bob"},"dry_run":true}` {
 		t.Errorf("%d %s %q", status, c.body, out)
 	}

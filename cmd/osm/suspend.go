@@ -109,7 +109,8 @@ func (p *program) suspended() *cobra.Command {
 				if !s.Until.IsZero() {
 					until = s.Until.Local().Format(time.DateTime)
 				}
-				t.add(s.ID, s.Subject.Key.String(), string(s.Means), string(s.State), s.Since.Local().Format(time.DateTime), until, s.By, s.Error)
+				t.add(s.ID, s.Subject.Key.String(), string(s.Means), string(s.State),
+					s.Since.Local().Format(time.DateTime), until, s.By, s.Error)
 			}
 			return t.write(p.out, terminalWidth(p.out))
 		},
