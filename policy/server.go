@@ -162,9 +162,14 @@ func (s *Server) receive(conn net.Conn, in *[]byte) (end int, err error) {
 
 // requestEnd is where the empty line that ends a request begins, -1 when there is none yet.
 func requestEnd(in []byte) int {
-	unix, dos := bytes.Index(in, []byte("\n\n")), bytes.Index(in, []byte("\n\r\n"))
-	if unix < 0 || dos >= 0 && dos < unix {
-		return dos
+	for at := 0; ; {
+		n := bytes.IndexByte(in[at:], '\n')
+		if n < 0 {
+			return -1
+		}
+		at += n + 1
+		if next := in[at:]; len(next) > 0 && next[0] == '\n' || len(next) > 1 && next[0] == '\r' && next[1] == '\n' {
+			return at - 1
+		}
 	}
-	return unix
 }

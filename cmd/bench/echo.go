@@ -33,7 +33,7 @@ func serveEcho(ctx context.Context, socket string) error {
 		}
 		go func() {
 			defer conn.Close()
-			buf, n := make([]byte, 64<<10), 0
+			buf, n := make([]byte, 8<<10), 0
 			for {
 				got, err := conn.Read(buf[n:])
 				if err != nil {

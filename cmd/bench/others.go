@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 )
 
@@ -79,14 +78,14 @@ func (b *bench) beside(ctx context.Context, o other, program string) (err error)
 	if err := answers(ctx, "tcp", "127.0.0.1:"+port); err != nil {
 		return err
 	}
-	var next atomic.Int64
+	q := newQuestions()
 	var osm, them []float64
 	for range b.rounds {
 		for _, one := range []struct {
 			network, address string
 			rates            *[]float64
 		}{{"tcp", "127.0.0.1:" + port, &them}, {"unix", s.osm, &osm}} {
-			a := asking{network: one.network, socket: one.address, connections: 4, span: time.Second, next: &next}
+			a := asking{network: one.network, socket: one.address, connections: 4, span: time.Second, questions: q}
 			rate, _, err := a.run(ctx)
 			if err != nil {
 				return err

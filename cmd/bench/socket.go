@@ -63,14 +63,36 @@ func (b *bench) startServers(ctx context.Context, dir, log, more string) (*serve
 	return &servers{osm: d.policy, echo: echo, stop: func() error { return errors.Join(stop(), d.stop()) }}, nil
 }
 
-// question makes the n-th question: Exim's at DATA, about mail of one of a thousand logins to one of its correspondents.
-func question(dst []byte, n int) []byte {
-	login, recipient := n%1000, fmt.Sprintf("r%d@far%d.example", n/1000%20, n%1000)
-	return fmt.Appendf(dst, "request=smtpd_access_policy\nprotocol_state=DATA\nprotocol_name=esmtpsa\nclient_address=192.0.2.%d\n"+
-		"client_port=4000\nserver_port=587\nhelo_name=pc%d\nqueue_id=%s-%s-0A\nsender=u%d@shop.example\nrecipient=\nrecipient_count=1\n"+
-		"size=2000\nsasl_method=plain\nsasl_username=u%d@shop.example\nencryption_cipher=TLS1.3\nexim_uid=102\nexim_ident=\nexim_cwd_b64=\n"+
-		"exim_subject_b64=%s\nexim_recipients_b64=%s\n\n", login%250, login, base62(1_790_000_000), base62(uint64(n)), login, login,
-		base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "Order %d", n)), base64.StdEncoding.EncodeToString([]byte(recipient)))
+// questions are Exim's at DATA, about mail of a thousand logins to twenty correspondents of each. They are made beforehand, so that
+// asking costs next to nothing, and get ids of their own when they are asked.
+type questions struct {
+	texts [][]byte
+	next  atomic.Int64
+}
+
+const firstID = "000000"
+
+func newQuestions() *questions {
+	q := &questions{texts: make([][]byte, 20_000)}
+	for n := range q.texts {
+		login, to := n%1000, fmt.Sprintf("r%d@far%d.example", n/1000, n%1000)
+		q.texts[n] = fmt.Appendf(nil, "request=smtpd_access_policy\nprotocol_state=DATA\nprotocol_name=esmtpsa\nclient_address=192.0.2.%d\n"+
+			"client_port=4000\nserver_port=587\nhelo_name=pc%d\nqueue_id=%s-"+firstID+"-0A\nsender=u%d@shop.example\nrecipient=\nrecipient_count=1\n"+
+			"size=2000\nsasl_method=plain\nsasl_username=u%d@shop.example\nencryption_cipher=TLS1.3\nexim_uid=102\nexim_ident=\nexim_cwd_b64=\n"+
+			"exim_subject_b64=%s\nexim_recipients_b64=%s\n\n", login%250, login, base62(1_790_000_000), login, login,
+			base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "Order %d", n)), base64.StdEncoding.EncodeToString([]byte(to)))
+	}
+	return q
+}
+
+// write makes the next question.
+func (q *questions) write(dst []byte) []byte {
+	n := q.next.Add(1)
+	text := q.texts[n%int64(len(q.texts))]
+	dst = append(dst, text...)
+	id := base62(uint64(n))
+	copy(dst[bytes.Index(dst, []byte("-"+firstID+"-"))+1:], id)
+	return dst
 }
 
 // asking is questions from so many connections for a while.
@@ -81,7 +103,7 @@ type asking struct {
 	each        bool          // a connection for each question
 	pace        time.Duration // between two questions of a connection; 0: as fast as they are answered
 	span        time.Duration
-	next        *atomic.Int64 // number of the next question
+	questions   *questions
 }
 
 // run tells how many answers came in a second, and how long each took.
@@ -106,7 +128,7 @@ func (a asking) connection(ctx context.Context) (waits []time.Duration, err erro
 	answer := make([]byte, 512)
 	due := time.Now()
 	for ctx.Err() == nil {
-		request = question(request[:0], int(a.next.Add(1)))
+		request = a.questions.write(request[:0])
 		if a.pace > 0 {
 			due = due.Add(a.pace)
 			time.Sleep(time.Until(due))
@@ -162,10 +184,10 @@ func (b *bench) socket(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	var next atomic.Int64
+	q := newQuestions()
 	for _, a := range []asking{{connections: 1}, {connections: 2}, {connections: 4}, {connections: 8}, {connections: 16}, {connections: 4, each: true}} {
 		var echo, osm []float64
-		a.span, a.next = 700*time.Millisecond, &next
+		a.span, a.questions = 700*time.Millisecond, q
 		for range b.rounds {
 			for _, one := range []struct {
 				socket string
@@ -186,15 +208,15 @@ func (b *bench) socket(ctx context.Context) (err error) {
 		b.table.add(row{what: what, measured: fmt.Sprintf("%.0f/s", median(osm)), than: fmt.Sprintf("bare server %.0f/s", median(echo)),
 			ratio: fmt.Sprintf("%.2f", median(ratios(osm, echo))), bar: "0.5"})
 	}
-	return b.latency(ctx, s, &next)
+	return b.latency(ctx, s, q)
 }
 
 // latency asks 5,000 times a second.
-func (b *bench) latency(ctx context.Context, s *servers, next *atomic.Int64) error {
+func (b *bench) latency(ctx context.Context, s *servers, q *questions) error {
 	figures := [2]string{}
 	for i, socket := range []string{s.osm, s.echo} {
 		const connections, rate = 10, 5000
-		a := asking{socket: socket, connections: connections, pace: connections * time.Second / rate, span: 4 * time.Second, next: next}
+		a := asking{socket: socket, connections: connections, pace: connections * time.Second / rate, span: 4 * time.Second, questions: q}
 		got, waits, err := a.run(ctx)
 		if err != nil {
 			return err
