@@ -29,6 +29,7 @@ type Status struct {
 	Rules     policy.Stats  `json:"rules"`
 	Lists     int           `json:"lists"`     // entries
 	Incidents int           `json:"incidents"` // live ones
+	Held      int           `json:"held"`      // messages
 	Letters   int           `json:"letters"`   // alerts that have not arrived yet
 	Notices   []string      `json:"notices"`   // what is missing or damaged beside the log
 }
@@ -154,6 +155,7 @@ func (s *session) status(ctx context.Context) Status {
 	defer s.mu.Unlock()
 	st := Status{Mode: s.cfg.Policy.Mode, Logs: logs, Store: health, Track: s.engine.Track.Stats(), Rules: s.engine.Policy.Stats(),
 		Lists: len(s.ledger.Entries()), Notices: s.engine.Enrich.Notices()}
+	st.Held, _, _ = s.holds.book.Size()
 	for _, i := range s.alarm.book.All() {
 		if i.Live() {
 			st.Incidents++

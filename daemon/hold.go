@@ -25,6 +25,8 @@ type holds struct {
 	stops   *suspender
 	changed chan struct{} // closed and replaced when orders have been carried out
 
+	trouble string // the worker's: the latest trouble with the spool that was told
+
 	wake  chan struct{}              // any goroutine: there is something to do
 	queue atomic.Pointer[exim.Queue] // any goroutine: nil while Exim can't be found
 	push  chan exim.Place            // released messages whose delivery is begun at once

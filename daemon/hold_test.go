@@ -43,8 +43,9 @@ type world struct {
 	stop func()
 }
 
-// newWorld starts Exim. A rule holds what has "hold" in its subject.
-func newWorld(t *testing.T) *world {
+// newWorld starts Exim, which asks about SMTP and local submissions, and without an answer lets mail go its way or,
+// closed, wait. A rule holds what has "hold" in its subject.
+func newWorld(t *testing.T, closed bool) *world {
 	if err := lab.Missing(); err != nil {
 		t.Skip(err)
 	}
@@ -71,13 +72,13 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { os.RemoveAll(sockets) })
 	w.cfg.Policy.Socket, w.cfg.Control.Socket = filepath.Join(sockets, "policy"), filepath.Join(sockets, "control")
-	s, err := exim.Snippets{Socket: w.cfg.Policy.Socket, EximUID: user.UID}.Ready()
+	s, err := exim.Snippets{Socket: w.cfg.Policy.Socket, EximUID: user.UID, Closed: closed}.Ready()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.exim, err = lab.Start(ctx, lab.Options{Sink: w.sink, Selector: lab.SelectorBest,
-		Main: "acl_smtp_data = osm_check_data\n",
-		ACL:  s.ACLs() + s.Around(exim.AtData, "")})
+	main := fmt.Sprintf("acl_smtp_data = osm_check_%s\nacl_not_smtp = osm_check_%s\n", exim.AtData, exim.AtNotSMTP)
+	w.exim, err = lab.Start(ctx, lab.Options{Sink: w.sink, Selector: lab.SelectorBest, Main: main,
+		ACL: s.ACLs() + s.Around(exim.AtData, "") + s.Around(exim.AtNotSMTP, "")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +257,7 @@ func (w *world) inQueue(id string) bool {
 
 // TestHeldMail holds mail with a real Exim, and takes it out in every way, over restarts of the daemon.
 func TestHeldMail(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, false)
 	w.serve()
 	ids, texts := map[string]string{}, map[string]string{}
 	for _, name := range []string{"released", "byhand", "removed", "moved", "deleted", "allowed", "sender"} {
@@ -353,9 +354,41 @@ func (w *world) deletes(id string) {
 	}
 }
 
+// TestHeldForWantOfAnAnswer: what waited because osm was down is judged when it is back: released, or held as it
+// would have been.
+func TestHeldForWantOfAnAnswer(t *testing.T) {
+	w := newWorld(t, true)
+	for _, name := range []string{"good", "hold"} {
+		input := fmt.Sprintf("From: x@osm.test\nTo: %s@far.example\nSubject: %[1]s\n\nText\n", name)
+		if err := w.exim.Submit(within(t), lab.Submission{User: "www-data", Args: []string{"-t", "-i", "-f",
+			"x@osm.test"}, Input: input}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids, err := w.exim.Queued("")
+	if err != nil || len(ids) != 2 {
+		t.Fatalf("%v wait, %v", ids, err)
+	}
+	w.serve()
+	if _, err := w.sink.Wait(within(t), func(r *lab.Received) bool {
+		return slices.Contains(r.Recipients,
+			"good@far.example")
+	}); err != nil {
+		t.Error(err)
+	}
+	var h Held
+	w.until("the other one is held", func() bool { h = w.held("by=key&list=9"); return h.Held == 1 })
+	if len(h.List) != 1 || h.List[0].Rule != "on-trial" || h.List[0].Subject != "hold" || !w.inQueue(h.List[0].ID) {
+		t.Errorf("%+v", h)
+	}
+	if w.sink.To("hold@far.example") != 0 {
+		t.Error("it was released with the other one")
+	}
+}
+
 // TestSpoolIsTheTruth: with a new database, held mail is found in the spool; it expires there as configured.
 func TestSpoolIsTheTruth(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, false)
 	w.serve()
 	id, text := w.send("found")
 	w.untilState(id, hold.Held)

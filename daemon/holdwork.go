@@ -121,10 +121,10 @@ func (s *session) walkSpool(ctx context.Context, q *exim.Queue) (whole bool, beg
 	s.holds.book.BeginWalk()
 	s.mu.Unlock()
 	batch := make([]exim.Place, 0, lookAtOnce)
+	var trouble error
 	for place, err := range q.Places(ctx) {
 		if err != nil {
-			whole = false
-			s.options.Logger.Warn("a part of the spool can't be looked through: what was done to held mail by hand may go unnoticed", "error", err)
+			whole, trouble = false, err
 			continue
 		}
 		if batch = append(batch, place); len(batch) == cap(batch) {
@@ -133,6 +133,11 @@ func (s *session) walkSpool(ctx context.Context, q *exim.Queue) (whole bool, beg
 		}
 	}
 	s.look(ctx, q, batch)
+	if trouble != nil && ctx.Err() == nil && trouble.Error() != s.holds.trouble {
+		s.holds.trouble = trouble.Error()
+		s.options.Logger.Warn("the spool can't be looked through: what is done to held mail by hand may go unnoticed",
+			"error", trouble)
+	}
 	return whole && ctx.Err() == nil, began
 }
 
