@@ -9,6 +9,8 @@ type attr struct {
 	last   window.Seconds // last used
 	trust  uint8          // accepted messages with it while nothing was suspicious
 	shared bool           // the account's other senders know it too
+	fresh  uint16         // of a subject: recipients never mailed before who got it,
+	all    uint16         // and all
 }
 
 const (
@@ -21,6 +23,15 @@ const (
 // slip through.
 func (a *attr) mature(now window.Seconds) bool {
 	return a.trust >= matureTrust && window.Elapsed(a.born, now) >= matureAge
+}
+
+// deliver counts the recipients of a subject.
+func (a *attr) deliver(fresh float32, all int) {
+	if int(a.all)+all > 1<<15 {
+		a.fresh, a.all = a.fresh/2, a.all/2
+	}
+	a.fresh += uint16(min(fresh+0.5, 1<<14))
+	a.all += uint16(min(all, 1<<14))
 }
 
 // founding tells whether a value was there from the start: there is nothing to compare it with.

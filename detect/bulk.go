@@ -18,16 +18,22 @@ func saturate(x float32) float32 {
 	return 1 - float32(math.Exp(-float64(x)))
 }
 
-// rigid is by how much the limit of bulk is raised for a script that, in many messages of the same envelope sender, has
-// never written to strangers: a contact form.
-func (d *Detector) rigid(l *look) float32 {
+// raised is by how much the limit of bulk is raised for a script that does, under the envelope sender it has always used,
+// what it has never done: writes to strangers, when in many messages it never did (a contact form), or to many more in two
+// days than it used to in its busiest ones. A first newsletter comes under a name of its own.
+func (d *Detector) raised(l *look) float32 {
 	s := l.s
-	h := s.newRecipient.of(0.5, 2)
-	if l.m.Class != osm.Local || s.newRecipient.all < 15 || h > 0.1 || l.from == nil ||
-		!l.from.mature(l.now) && s.newFrom.of(0.05, 10) < 0.3 {
+	if l.m.Class != osm.Local || l.from == nil || !l.from.mature(l.now) && s.newFrom.of(0.05, 10) < 0.3 {
 		return 0
 	}
-	return 5 * (0.1 - h) / 0.1
+	most, h := float32(0), s.newRecipient.of(0.5, 2)
+	if s.newRecipient.all >= 15 && h < 0.1 {
+		most = 5 * (0.1 - h) / 0.1
+	}
+	if window.Elapsed(s.first, l.now) > 10*day && (h < 0.3 || s.newRecipient.all < 15) {
+		most = max(most, 2.5*saturate(l.slot.run/6)*logPart(l.slot.fresh/(4*window.FromLevel(s.topDay)+8), 1.5))
+	}
+	return most
 }
 
 // weighBulk weighs much mail to strangers.
@@ -35,10 +41,10 @@ func (d *Detector) weighBulk(l *look) {
 	s, e, w := l.s, l.slot, &l.weights
 	guised := min((w[newSubject]+w[foreignSender])/3, 1)
 	if e.run > 0 {
-		w[newRecipients] = saturate(e.run/6) * d.most[newRecipients] * (1 + d.rigid(l)/10)
+		w[newRecipients] = saturate(e.run/6) * d.most[newRecipients] * (1 + d.raised(l)/10)
 		// A few new readers of a newsletter, one after the other, are no run, unless all of it is strange.
 		strange := w[newNetwork] + w[newAddress] + w[newHelo] + w[manySenders] + w[newSubject]
-		w[newRecipients] *= min(1, max(3*e.fresh/e.recipients, strange/5))
+		w[newRecipients] *= min(1, max(3*l.freshPart(), strange/5))
 	}
 	if e.repeats > 0.5 {
 		p := float32(0.3)
@@ -56,6 +62,14 @@ func (d *Detector) weighBulk(l *look) {
 		w[pace] = logPart(s.quick.Value(l.now, quickSpan)/6, 3) * d.most[pace] * strangers
 	}
 	w[manyRecipients] = d.crowd(l) * d.most[manyRecipients]
+}
+
+// freshPart is the share of strangers among those who got this subject, or all mail of late where there is none.
+func (l *look) freshPart() float32 {
+	if a := l.subject; a != nil && a.all > 0 {
+		return float32(a.fresh) / float32(a.all)
+	}
+	return l.slot.fresh / (l.slot.recipients + 0.1)
 }
 
 // crowd is how unusual the number of recipients of this one message is, in part for a sender of whom nothing is known.

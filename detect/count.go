@@ -30,6 +30,9 @@ func (d *Detector) count(l *look) {
 		e.recent = l.subject.hash
 	}
 	d.recipients(l, m.Recipients)
+	if l.subject != nil {
+		l.subject.deliver(l.fresh, len(m.Recipients))
+	}
 	n := float32(len(m.Recipients))
 	s.inHr += n
 	s.quick.Add(l.now, quickSpan, n)
@@ -44,7 +47,7 @@ func (d *Detector) recipients(l *look, list []string) {
 		return
 	}
 	usual := d.strangerShare(l)
-	up := max(float32(math.Log(float64(thief/usual))), 0.03)
+	up := max(float32(math.Log(float64(thief/usual))), 0)
 	down := float32(math.Log(float64((1 - thief) / (1 - usual))))
 	e := l.slot
 	for _, r := range list {

@@ -68,17 +68,27 @@ func (d *Detector) Find(m *osm.Message) Assessment {
 	d.count(l)
 	d.slots.put(m.ID, l.strange)
 	score := d.score(l)
+	suspect := float32(d.cfg.Suspect)
+	if l.slot.held >= stillStopped*suspect { // who was stopped stays so until the score has sunk well below
+		suspect *= stillStopped
+	}
 	l.calm = score < calm
-	l.s.worst, l.slot.held = max(l.s.worst, score), max(l.slot.held, score)
+	l.s.worst = max(l.s.worst, score)
+	if score >= suspect {
+		l.slot.held = max(l.slot.held, score)
+	}
 	switch {
 	case d.spared(l):
 	case score >= float32(d.cfg.Stop):
 		return d.assess(l, osm.Reject, score)
-	case score >= float32(d.cfg.Suspect):
+	case score >= suspect:
 		return d.assess(l, osm.Hold, score)
 	}
 	return Assessment{Key: l.s.key, Score: float64(score)}
 }
+
+// stillStopped is the part of the threshold below which a stopped sender's score has to sink.
+const stillStopped = 0.9
 
 // Learn makes an accepted message part of its sender's past. A message that was not accepted teaches nothing.
 func (d *Detector) Learn(m *osm.Message, accepted bool) {

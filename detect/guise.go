@@ -21,8 +21,9 @@ func (d *Detector) guise(l *look) {
 		l.subject, l.newSubject = find(s.subjects[:], l.template, l.now)
 		if !l.subject.mature(l.now) && !l.subject.founding(s) {
 			// In place of the usual mail, not beside it, it may be a new version of the same program.
-			beside := 0.75 + 0.25*min(1, s.inHr/(s.busy(l.now)+1))
-			w[newSubject] = beside * l.confident * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
+			beside := 0.65 + 0.35*min(1, s.inHr/(s.busy(l.now)+1))
+			usual := min(1, s.repeats.of(repeatMean(m), 8)/0.6)
+			w[newSubject] = beside * usual * l.confident * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
 			if l.from != nil && !l.from.mature(l.now) && w[foreignSender] == 0 {
 				w[newSubject] *= 0.6 // a new mailing under a new name of the same house
 			}
@@ -50,10 +51,11 @@ func (d *Detector) novelty(l *look) {
 		if s.key.Kind == osm.KeyScript {
 			w[uploadFolder] = young * uploadPath(m.Script.Path) * d.most[uploadFolder]
 			w[newScript] = young * d.continuity(l) * d.most[newScript]
-			w[newAccount] = min(young, d.young(d.firstSeen(l), l.now)) * d.most[newAccount]
+			// Visitors of a new site come one by one.
+			w[newAccount] = (0.3 + 0.7*min(1, s.inHr/15)) * min(young, d.young(d.firstSeen(l), l.now)) * d.most[newAccount]
 		}
 	case osm.Login:
-		w[newAccount] = min(young, max(d.young(d.firstSeen(l), l.now), 0.7*(d.elsewhere(l)-0.4))) * d.most[newAccount]
+		w[newAccount] = min(young, max(d.young(d.firstSeen(l), l.now), 0.45*(d.elsewhere(l)-0.4))) * d.most[newAccount]
 	case osm.Localhost, osm.Relay:
 		w[newAccount] = young * d.most[newAccount]
 	}

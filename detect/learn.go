@@ -15,7 +15,8 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 		return
 	}
 	l.trust(l.from, l.subject)
-	if l.fresh == 0 || d.strangerShare(l) > 0.6 { // strangers are no sign that he is himself
+	// Neither strangers nor a rush through the address book are a sign that he is himself.
+	if d.strangerShare(l) > 0.6 || l.fresh == 0 && s.inHr <= 1.5*s.busy(now)+2 {
 		l.trust(l.network, l.wide, l.provider, l.client, l.helo, l.private, l.country)
 	}
 	if l.network != nil {
@@ -44,7 +45,7 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 			d.known.Add(window.Pair(l.account+knownSubject, l.template), now)
 		}
 	}
-	if m.Class == osm.Login && !l.strange && m.HasSubject {
+	if m.Class == osm.Login && !l.strange && m.HasSubject && s.sent > 10 {
 		var pairs [maxPairs]uint64
 		for _, p := range pairs[:phrases(m.Subject, &pairs)] {
 			d.phrases.Add(p, now)

@@ -17,7 +17,7 @@ func (d *Detector) score(l *look) float32 {
 	for f := range l.weights {
 		sums[weights[f].group] += l.weights[f]
 	}
-	limit := groupLimits[bulk] + d.rigid(l)
+	limit := groupLimits[bulk] + d.raised(l)
 	if l.m.Class == osm.List { // its members are strangers until it has written to all of them
 		limit = listLimit
 	}
@@ -90,8 +90,8 @@ func (d *Detector) weighHerd(l *look) {
 	}
 }
 
-// herdPart is how much of a herd some others are: one is chance, four are plenty.
-func herdPart(others int) float32 { return min(max(float32(others)-1, 0)/3, 1) }
+// herdPart is how much of a herd some others are: one is chance, three are plenty.
+func herdPart(others int) float32 { return min(max(float32(others)-1, 0)/2, 1) }
 
 // phrasesInCommon is how many other members of a herd began to use the same pair of words in their subjects within the last
 // day. Pairs that ordinary mail here uses do not count.

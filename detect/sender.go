@@ -54,7 +54,7 @@ type evidence struct {
 	answers    float32 // of receivers
 	unknown    float32 // refused: no such user
 	spam       float32 // refused as spam
-	held       float32 // highest score
+	held       float32 // highest score at which a message was stopped
 	recent     uint64  // subject of the last message
 }
 
