@@ -216,8 +216,7 @@ func (s *session) order(o Order, by string, now time.Time) (d policy.Deed, err e
 		return d, fmt.Errorf("unknown order %q: want block, allow, unlist or forgive", o.What)
 	}
 	if err == nil && (o.What == policy.Allow || o.What == policy.Forgive) {
-		s.holds.book.Looked(func(key osm.Key) bool { return sameKey(key, d.Key) })
-		s.holds.lookSoon()
+		s.holds.looked(d.Key)
 	}
 	s.engine.Policy.Lists.Set(s.ledger.Entries())
 	return d, err

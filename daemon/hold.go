@@ -23,6 +23,7 @@ type holds struct {
 	cfg     hold.Config
 	book    *hold.Book
 	stops   *suspender
+	soon    []osm.Key     // senders that a person has just forgiven
 	changed chan struct{} // closed and replaced when orders have been carried out
 
 	trouble string // the worker's: the latest trouble with the spool that was told
@@ -30,7 +31,6 @@ type holds struct {
 	wake  chan struct{}              // any goroutine: there is something to do
 	queue atomic.Pointer[exim.Queue] // any goroutine: nil while Exim can't be found
 	push  chan exim.Place            // released messages whose delivery is begun at once
-	soon  atomic.Bool                // a sender was forgiven: what has cleared is looked for now
 }
 
 // pushes is how many released messages are delivered at once; the others go with Exim's next queue run.
@@ -50,9 +50,15 @@ func (h *holds) awake() {
 	}
 }
 
-// lookSoon makes the worker look for what has cleared, without waiting for the next walk.
-func (h *holds) lookSoon() {
-	h.soon.Store(true)
+// looked notes that a person has forgiven or allowed a sender. Its mail need not wait for the next walk.
+func (h *holds) looked(named osm.Key) {
+	h.book.Looked(func(key osm.Key) bool {
+		same := sameKey(key, named)
+		if same {
+			h.soon = append(h.soon, key)
+		}
+		return same
+	})
 	h.awake()
 }
 
@@ -150,9 +156,8 @@ func (s *session) keepHeld(ctx context.Context) {
 			if time.Since(walked) >= time.Duration(h.cfg.Walk) {
 				s.lookThrough(ctx, q)
 				walked = time.Now()
-			} else if h.soon.CompareAndSwap(true, false) {
-				s.releaseAllCleared()
 			}
+			s.releaseSoon()
 			s.carryOut(ctx, q)
 		}
 		s.mu.Lock()

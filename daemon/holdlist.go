@@ -43,8 +43,9 @@ type HeldGroup struct {
 // HeldOne is one message; Sample is nil where it was not asked for, or is no longer there.
 type HeldOne struct {
 	hold.Message
-	Sample *hold.Sample `json:"sample,omitempty"`
-	Token  string       `json:"token,omitempty"` // with which its sender can release it
+	Sample    *hold.Sample `json:"sample,omitempty"`
+	Automatic int          `json:"automatic"`       // releases of its sender's mail by itself since a person looked
+	Token     string       `json:"token,omitempty"` // with which its sender can release it
 }
 
 const (
@@ -206,11 +207,12 @@ func (s *session) heldOne(id string, now time.Time) (*HeldOne, error) {
 	s.mu.Lock()
 	m, ok := s.holds.book.Get(id)
 	secret := s.holds.book.Secret()
+	g, _ := s.holds.book.Group(m.Key)
 	s.mu.Unlock()
 	if !ok {
 		return nil, fmt.Errorf("%q is not held, and was not lately: osm held --list shows what is", id)
 	}
-	one := &HeldOne{Message: m}
+	one := &HeldOne{Message: m, Automatic: g.Automatic}
 	if q := s.holds.queue.Load(); q != nil && m.State.Live() {
 		one.Sample = readSample(q, id)
 		one.Token = hold.Sign(secret, id, now.Add(time.Duration(s.holds.cfg.LinkFor)))

@@ -118,7 +118,7 @@ func TestClearedMailIsReleased(t *testing.T) {
 	if _, err := s.order(Order{What: policy.Forgive, Key: first.Verdict.Key}, "root", now); err != nil {
 		t.Fatal(err)
 	}
-	s.releaseAllCleared()
+	s.releaseSoon()
 	if got := s.stateOf(last.ID); got != hold.Releasing {
 		t.Errorf("a person has looked, and it is %s", got)
 	}

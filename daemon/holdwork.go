@@ -15,6 +15,7 @@ const (
 	commandTime = time.Minute // for one call of Exim that does not deliver
 	workAtOnce  = 200         // messages in one call of Exim
 	lookAtOnce  = 1000        // messages of the book looked at with the mutex held
+	clearAtOnce = 500         // senders whose score is looked at in one walk: each takes up to a millisecond
 )
 
 // carryOut does what is ordered about held messages, until nothing is left to do.
@@ -265,12 +266,23 @@ func (s *session) dropMissing(ctx context.Context, q *exim.Queue, began time.Tim
 // bySelf is who orders a release when a verdict has cleared.
 const bySelf = "osm"
 
-// releaseAllCleared looks at every sender that mail is held of.
+// releaseAllCleared looks at senders that mail is held of.
 func (s *session) releaseAllCleared() {
 	s.mu.Lock()
-	waiting := s.holds.book.Waiting()
+	waiting := s.holds.book.Waiting(clearAtOnce)
 	s.mu.Unlock()
 	for _, key := range waiting {
+		s.releaseCleared(key)
+	}
+}
+
+// releaseSoon looks at senders that a person has just forgiven.
+func (s *session) releaseSoon() {
+	s.mu.Lock()
+	soon := s.holds.soon
+	s.holds.soon = nil
+	s.mu.Unlock()
+	for _, key := range soon {
 		s.releaseCleared(key)
 	}
 }

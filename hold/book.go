@@ -120,9 +120,13 @@ func (b *Book) Group(key osm.Key) (Group, bool) {
 	return *g, true
 }
 
-// Waiting are the senders that mail is held of and that may still be released by themselves.
-func (b *Book) Waiting() (keys []osm.Key) {
+// Waiting are at most n of the senders that mail is held of and that may still be released by themselves, others each
+// time.
+func (b *Book) Waiting(n int) (keys []osm.Key) {
 	for key, g := range b.groups {
+		if len(keys) == n {
+			break
+		}
 		if g.Held > 0 && g.Automatic < b.cfg.Automatic && !g.Stopped && g.Score > 0 {
 			keys = append(keys, key)
 		}
@@ -155,10 +159,10 @@ func (b *Book) Stopped(key osm.Key) {
 	}
 }
 
-// Looked notes that a person has looked at senders: they may be released by themselves again.
+// Looked notes that a person has looked at the senders for whom at says so: they may be released by themselves again.
 func (b *Book) Looked(at func(key osm.Key) bool) {
 	for key, g := range b.groups {
-		if (g.Stopped || g.Automatic > 0) && at(key) {
+		if at(key) && (g.Stopped || g.Automatic > 0) {
 			g.Stopped, g.Automatic = false, 0
 			b.mark(groupKey(key))
 		}

@@ -193,20 +193,20 @@ func TestCleared(t *testing.T) {
 func TestAutomaticHasAnEnd(t *testing.T) {
 	b := bookOf(t, DefaultConfig(), 1)
 	for range DefaultConfig().Automatic {
-		if keys := b.Waiting(); len(keys) != 1 || keys[0] != alice {
+		if keys := b.Waiting(9); len(keys) != 1 || keys[0] != alice {
 			t.Fatalf("waiting: %v", keys)
 		}
 		b.Automatic(alice)
 	}
-	if keys := b.Waiting(); len(keys) != 0 {
+	if keys := b.Waiting(9); len(keys) != 0 {
 		t.Errorf("after %d releases by itself: %v", DefaultConfig().Automatic, keys)
 	}
 	b.Looked(func(k osm.Key) bool { return k == alice })
-	if len(b.Waiting()) != 1 {
+	if len(b.Waiting(9)) != 1 {
 		t.Error("a person has looked, and it waits on")
 	}
 	b.Stopped(alice)
-	if len(b.Waiting()) != 0 || b.Self(alice, noon) {
+	if len(b.Waiting(9)) != 0 || b.Self(alice, noon) {
 		t.Error("a stopped sender's mail may be released by itself, or by him")
 	}
 }
