@@ -159,3 +159,32 @@ func replaceFile(path string, data []byte) error {
 	}
 	return os.Rename(f.Name(), path)
 }
+
+// Diff shows what a change adds and takes away, line by line.
+func (c Change) Diff() string {
+	var b strings.Builder
+	from := c.Path
+	if !c.Existed {
+		from = "/dev/null"
+	}
+	fmt.Fprintf(&b, "--- %s\n+++ %s\n", from, c.Path)
+	inside, number := false, 0
+	for line := range strings.Lines(string(c.After)) {
+		number++
+		bare := strings.TrimSuffix(line, "\n")
+		if begins := bare == blockBegin || bare == blockBare; begins {
+			inside = true
+			fmt.Fprintf(&b, "@@ line %d @@\n", number)
+		}
+		if inside {
+			if was, ok := strings.CutPrefix(line, blockWas); ok {
+				b.WriteString("-" + was)
+			}
+			b.WriteString("+" + bare + "\n")
+		}
+		if bare == blockEnd {
+			inside = false
+		}
+	}
+	return b.String()
+}

@@ -37,6 +37,7 @@ func (p *program) commands() []entry {
 		{run, p.reload()},
 		{run, p.demo()},
 		{setUp, p.configuration()},
+		{setUp, p.exim()},
 		{setUp, p.doctor()},
 		{setUp, p.testAlert()},
 		{setUp, p.man()},
