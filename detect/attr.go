@@ -9,7 +9,8 @@ type attr struct {
 	last   window.Seconds // last used
 	trust  uint8          // accepted messages with it while nothing was suspicious
 	shared bool           // the account's other senders know it too
-	fresh  uint16         // of a subject: recipients never mailed before who got it,
+	day    uint16         // of a subject: the day of the following counts,
+	fresh  uint16         // recipients never mailed before who got it,
 	all    uint16         // and all
 }
 
@@ -25,8 +26,11 @@ func (a *attr) mature(now window.Seconds) bool {
 	return a.trust >= matureTrust && window.Elapsed(a.born, now) >= matureAge
 }
 
-// deliver counts the recipients of a subject.
-func (a *attr) deliver(fresh float32, all int) {
+// deliver counts the recipients of a subject on one day.
+func (a *attr) deliver(fresh float32, all int, now window.Seconds) {
+	if today := uint16(now / day); a.day != today {
+		a.day, a.fresh, a.all = today, 0, 0
+	}
 	if int(a.all)+all > 1<<15 {
 		a.fresh, a.all = a.fresh/2, a.all/2
 	}

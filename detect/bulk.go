@@ -64,7 +64,7 @@ func (d *Detector) weighBulk(l *look) {
 	w[manyRecipients] = d.crowd(l) * d.most[manyRecipients]
 }
 
-// freshPart is the share of strangers among those who got this subject, or all mail of late where there is none.
+// freshPart is the share of strangers among those who got this subject today, or all mail of late where there is none.
 func (l *look) freshPart() float32 {
 	if a := l.subject; a != nil && a.all > 0 {
 		return float32(a.fresh) / float32(a.all)

@@ -31,7 +31,7 @@ func (d *Detector) count(l *look) {
 	}
 	d.recipients(l, m.Recipients)
 	if l.subject != nil {
-		l.subject.deliver(l.fresh, len(m.Recipients))
+		l.subject.deliver(l.fresh, len(m.Recipients), l.now)
 	}
 	n := float32(len(m.Recipients))
 	s.inHr += n

@@ -179,7 +179,7 @@ func TestNextDoor(t *testing.T) {
 
 func TestContactFormToStrangers(t *testing.T) {
 	w := newTown(t)
-	if got := w.leak(100, func(i int) *osm.Message { return w.form("New message from your website", stranger(i)) }); got > 12 {
+	if got := w.leak(100, func(i int) *osm.Message { return w.form("New message from your website", stranger(i)) }); got > 15 {
 		t.Errorf("an abused form sent %d messages", got)
 	}
 	if w.last.Rule != "hacked-script" {
@@ -297,7 +297,7 @@ func TestHerd(t *testing.T) {
 		m := w.anna("", to)
 		m.Login, m.Account, m.Helo = logins[i], fmt.Sprintf("a%d", i), fmt.Sprintf("PC-%s", logins[i])
 		m.Sender, m.Client = m.Login, netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
-		m.Subject = fmt.Sprintf("about %s and %d", logins[i], w.sent)
+		m.Subject = fmt.Sprintf("Re: %d", w.sent)
 		if thief {
 			m.Subject = fmt.Sprintf("Urgent parcel customs notice %d", w.sent)
 			m.Client, m.Helo = netip.AddrFrom4([4]byte{203, byte(i), 113, 5}), fmt.Sprintf("X%d", i)

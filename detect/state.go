@@ -241,6 +241,7 @@ func (a *attr) code(c *codec) {
 	c.u32(&a.born)
 	c.u32(&a.last)
 	c.u8(&a.trust)
+	c.u16(&a.day)
 	c.u16(&a.fresh)
 	c.u16(&a.all)
 }
