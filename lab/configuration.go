@@ -10,20 +10,24 @@ import (
 
 // configuration is the text of Exim's configuration file. Names of routers, transports and authenticators are those of
 // Debian's packages, so that logs look as they do there.
-func (e *Exim) configuration() string {
-	o := &e.options
+func (e *Exim) configuration() (string, error) {
+	o := e.options
+	asking, retry, err := e.ask(&o)
+	if err != nil {
+		return "", err
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "LAB_FOLDER = %s\nLAB_USER = %d\nLAB_GROUP = %d\n", e.folder, e.uid, e.gid)
 	if o.Sink != nil {
 		fmt.Fprintf(&b, "LAB_ROUTES = %s\nLAB_PORT = %d\n", o.Sink.routes(), o.Sink.port)
 	}
 	fmt.Fprintf(&b, "domainlist local_domains = %s\n", strings.Join(o.domains(), " : "))
-	for _, part := range []string{e.mainSection(), aclSection, o.ACL, "begin routers", o.Routers, routersSection,
-		"begin transports", o.Transports, transportsSection, "begin rewrite", o.Rewrite, "begin authenticators",
-		authenticatorsSection} {
+	for _, part := range []string{e.mainSection(asking), aclSection, o.ACL, "begin routers", o.Routers, routersSection,
+		"begin transports", o.Transports, transportsSection, "begin retry", retry, retrySection, "begin rewrite", o.Rewrite,
+		"begin authenticators", authenticatorsSection} {
 		b.WriteString(part + "\n")
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 // domains are all local ones.
@@ -35,13 +39,13 @@ type mainOption struct{ name, value string }
 // setsOption finds the options that a text sets, Exim specification 6.5; "hide" may come before the name.
 var setsOption = regexp.MustCompile(`(?m)^[ \t]*(?:hide[ \t]+)?(?:no_|not_)?([a-z0-9_]+)[ \t]*(?:=|$)`)
 
-func (e *Exim) mainSection() string {
+func (e *Exim) mainSection(more []mainOption) string {
 	var theirs []string
 	for _, m := range setsOption.FindAllStringSubmatch(e.options.Main, -1) {
 		theirs = append(theirs, m[1])
 	}
 	var b strings.Builder
-	for _, o := range e.mainOptions() {
+	for _, o := range append(e.mainOptions(), more...) {
 		if !slices.Contains(theirs, o.name) {
 			fmt.Fprintf(&b, "%s = %s\n", o.name, o.value)
 		}
@@ -159,8 +163,9 @@ mail_spool:
   delivery_date_add
   envelope_to_add
   return_path_add
+`
 
-begin retry
+const retrySection = `
 * * F,1h,3s
 `
 

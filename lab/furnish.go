@@ -72,6 +72,10 @@ func (e *Exim) writeFiles() error {
 		logins[a.Address] = a.Password
 		mailboxes[a.Address] = a.Address
 	}
+	configuration, err := e.configuration()
+	if err != nil {
+		return err
+	}
 	hosts, err := os.ReadFile("/etc/hosts")
 	if err != nil {
 		return err
@@ -85,7 +89,7 @@ func (e *Exim) writeFiles() error {
 		text   []byte
 		secret bool // for Exim's group only
 	}{
-		{"exim/" + filepath.Base(e.configPath), []byte(e.configuration()), false},
+		{"exim/" + filepath.Base(e.configPath), []byte(configuration), false},
 		{"exim/cert.pem", e.certificate.cert, false},
 		{"exim/key.pem", e.certificate.key, true},
 		{"exim/logins", lookupFile(logins), true},

@@ -60,6 +60,11 @@ type Options struct {
 	// before the lab's. The lab's ACL for RCPT is called lab_rcpt: other ACLs may call it.
 	Main, ACL, Rewrite, Routers, Transports string
 
+	// Ask makes Exim ask at PolicySocket about all mail, by its ACLs or by a rewrite rule; "" asks nobody. Without an
+	// answer mail goes its way, or waits when AskClosed is set.
+	Ask       exim.Way
+	AskClosed bool
+
 	// QueueEvery is the pause between queue runs, in whole seconds; 0 has no queue runner.
 	QueueEvery time.Duration
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"mime"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"osm"
@@ -12,7 +13,7 @@ import (
 // Scene is what a letter is part of: the truth about it.
 type Scene string
 
-// The scenes of a town's life. The last two are spam.
+// The scenes of a town's life. The last three are spam.
 const (
 	Person     Scene = "person"
 	Shop       Scene = "shop"
@@ -24,13 +25,14 @@ const (
 	Monitor    Scene = "localhost"
 	Stolen     Scene = "stolen login"
 	Hacked     Scene = "hacked script"
+	Planted    Scene = "local program"
 )
 
 // SpamScenes are those that are spam, in the order in which they begin.
-func SpamScenes() []Scene { return []Scene{Stolen, Hacked} }
+func SpamScenes() []Scene { return []Scene{Stolen, Hacked, Planted} }
 
 // Spam tells whether a scene is spam.
-func (s Scene) Spam() bool { return s == Stolen || s == Hacked }
+func (s Scene) Spam() bool { return slices.Contains(SpamScenes(), s) }
 
 // Story tells what happens in a scene of spam, "" for the others.
 func (s Scene) Story() string {
@@ -39,6 +41,8 @@ func (s Scene) Story() string {
 		return "the password of " + StolenLogin + " has been stolen: spam from ever new addresses"
 	case Hacked:
 		return "a script was planted in " + HackedFolder + ": spam with ever new senders"
+	case Planted:
+		return "a program on the server sends spam by SMTP, without a login, in the name of " + shopDomain
 	}
 	return ""
 }
@@ -50,6 +54,8 @@ func SpamSceneOf(m *osm.Message) Scene {
 		return Stolen
 	case m.Script.Path == HackedFolder:
 		return Hacked
+	case m.Class == osm.Localhost && strings.HasSuffix(m.Sender, "@"+shopDomain):
+		return Planted
 	}
 	return ""
 }
@@ -161,6 +167,13 @@ func (t *Town) stolenLogin() *Letter {
 func (t *Town) hackedScript() *Letter {
 	l := t.spam(Hacked, word(t)+fmt.Sprint(t.dice.IntN(90)+10)+"@"+clubDomain, 1)
 	l.Script = &Submission{User: "club", Dir: HackedFolder}
+	return l
+}
+
+// planted is spam that a program on the server sends to Exim's port on loopback, which asks for no login.
+func (t *Town) planted() *Letter {
+	l := t.spam(Planted, word(t)+"@"+shopDomain, 1+t.dice.IntN(2))
+	l.Caller = Caller{Helo: "localhost"}
 	return l
 }
 

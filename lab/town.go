@@ -78,6 +78,9 @@ func (t *Town) Options() Options {
 			"postmaster@" + Domain: "alice@" + Domain,
 			"info@" + clubDomain:   "club.chair@" + DomainG,
 			"sales@" + shopDomain:  "shop.owner@" + DomainM,
+			// An address that leads to itself goes on to its mailbox (specification 22.5).
+			"orders@" + shopDomain: "orders@" + shopDomain,
+			"*@" + shopDomain:      ":blackhole:", // where the bounces of the local program's spam go
 			"*@" + clubDomain:      ":blackhole:", // where the bounces of the hacked script's mail go
 		},
 		QueueEvery: 5 * time.Second,
@@ -92,6 +95,7 @@ func (t *Town) Options() Options {
 type Attack struct {
 	Login  time.Duration // a stolen login, from ever new addresses
 	Script time.Duration // a hacked script in an uploads folder
+	Local  time.Duration // a program on the server that sends without a login
 }
 
 // habit is something that is done again and again, at random times.
@@ -103,7 +107,8 @@ type habit struct {
 }
 
 // Letters is everything that is sent, without end, with the time after the start: about eight ordinary letters a second
-// and, from their time on, twenty of spam by the login and five by the script. It may be used once.
+// and, from their time on, twenty of spam by the login , five by the script and
+// ten by the program. It may be used once.
 func (t *Town) Letters(a Attack) iter.Seq2[time.Duration, *Letter] {
 	habits := []habit{
 		{every: 400 * time.Millisecond, write: t.personal},
@@ -120,6 +125,9 @@ func (t *Town) Letters(a Attack) iter.Seq2[time.Duration, *Letter] {
 	}
 	if a.Script > 0 {
 		habits = append(habits, habit{every: 200 * time.Millisecond, from: a.Script, write: t.hackedScript})
+	}
+	if a.Local > 0 {
+		habits = append(habits, habit{every: 100 * time.Millisecond, from: a.Local, write: t.planted})
 	}
 	return func(yield func(time.Duration, *Letter) bool) {
 		for i := range habits {

@@ -22,9 +22,9 @@ func first(letters iter.Seq2[time.Duration, *Letter], span time.Duration) (at []
 }
 
 func TestTown(t *testing.T) {
-	attack := Attack{Login: 20 * time.Second, Script: 40 * time.Second}
-	at, letters := first(NewTown(7).Letters(attack), time.Minute)
-	atAgain, again := first(NewTown(7).Letters(attack), time.Minute)
+	attack := Attack{Login: 20 * time.Second, Script: 40 * time.Second, Local: 50 * time.Second}
+	at, letters := first(NewTown(9).Letters(attack), time.Minute)
+	atAgain, again := first(NewTown(9).Letters(attack), time.Minute)
 	if !reflect.DeepEqual(at, atAgain) || !reflect.DeepEqual(letters, again) {
 		t.Error("the same seed draws another town")
 	}
@@ -40,12 +40,13 @@ func TestTown(t *testing.T) {
 		if l.Scene.Spam() != strings.Contains(l.Text, SpamMark) {
 			t.Errorf("%s is spam: %v", l.Scene, l.Scene.Spam())
 		}
-		if l.Scene == Stolen && at[i] < attack.Login || l.Scene == Hacked && at[i] < attack.Script {
+		if l.Scene == Stolen && at[i] < attack.Login || l.Scene == Hacked && at[i] < attack.Script ||
+			l.Scene == Planted && at[i] < attack.Local {
 			t.Errorf("%s begins at %v", l.Scene, at[i])
 		}
 	}
 	for scene, about := range map[Scene]int{Person: 150, Shop: 86, Newsletter: 24, Form: 20, Incoming: 75, Forwarded: 30,
-		Cron: 7, Monitor: 9, Stolen: 800, Hacked: 100} {
+		Cron: 7, Monitor: 9, Stolen: 800, Hacked: 100, Planted: 100} {
 		if n := count[scene]; n < about/3 || n > about*2 {
 			t.Errorf("%s: %d letters in a minute, want about %d", scene, n, about)
 		}
@@ -60,7 +61,7 @@ func TestTownLives(t *testing.T) {
 	o.Sink, o.Selector = sink, SelectorBest
 	e := startLab(t, o)
 	ctx := within(t)
-	_, letters := first(town.Letters(Attack{Login: time.Second, Script: time.Second}), 3*time.Second)
+	_, letters := first(town.Letters(Attack{Login: time.Second, Script: time.Second, Local: time.Second}), 3*time.Second)
 	hurry := func(yield func(time.Duration, *Letter) bool) {
 		for _, l := range letters {
 			if !yield(0, l) {
@@ -84,6 +85,7 @@ func TestTownLives(t *testing.T) {
 	for _, want := range [][]string{
 		{"cwd=" + HackedFolder, "/usr/sbin/sendmail -t -i -f "},
 		{"U=club P=local "},
+		{"@shop.test H=(localhost) [127.0.0.1]", " P=esmtp "},
 		{" [203.0.113.", " P=esmtpsa "},
 		{"A=login_server:" + StolenLogin, "[198.1"},
 		{"** gone.", "550-5.1.1 The email account that you tried to reach does not exist."},
