@@ -211,7 +211,7 @@ func hangUp(ctx context.Context, pid int) error {
 	}
 	for {
 		if err := syscall.Kill(pid, 0); err != nil {
-			return errors.New("Exim's daemon has ended after it was told to read its configuration again: start it, and see " +
+			return errors.New("the daemon of Exim has ended after it was told to read its configuration again: start it, and see " +
 				"its main log and panic log")
 		}
 		if lived == nil && stackOf(pid) != before {
@@ -226,7 +226,7 @@ func hangUp(ctx context.Context, pid int) error {
 			}
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("Exim's daemon (pid %d) does not read its configuration again: reload it by hand", pid)
+			return fmt.Errorf("the daemon of Exim (pid %d) does not read its configuration again: reload it by hand", pid)
 		}
 	}
 }

@@ -119,15 +119,15 @@ func userIn(said string) (User, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
 		if u, err = user.LookupId(name); err != nil {
-			return User{}, fmt.Errorf("Exim's user: %w", err)
+			return User{}, fmt.Errorf("look up the user of Exim: %w", err)
 		}
 	}
 	found := User{Name: u.Username}
 	if found.UID, err = strconv.Atoi(u.Uid); err != nil {
-		return User{}, fmt.Errorf("Exim's user: %w", err)
+		return User{}, fmt.Errorf("look up the user of Exim: %w", err)
 	}
 	if found.GID, err = strconv.Atoi(u.Gid); err != nil {
-		return User{}, fmt.Errorf("Exim's user: %w", err)
+		return User{}, fmt.Errorf("look up the user of Exim: %w", err)
 	}
 	return found, nil
 }
