@@ -20,7 +20,10 @@ func (e *Engine) Ask(r *policy.Request, now time.Time) osm.Verdict {
 		if e.Rewriter != nil {
 			return e.Rewriter.Answer(r, func(recipient string) osm.Verdict {
 				m.Recipients = []string{recipient} // the others are not told: the first one decides for the message
-				return e.decide(r)
+				if v := e.decide(r); !e.Shadow {
+					return v
+				}
+				return osm.Verdict{}
 			})
 		}
 	case policy.Rcpt:

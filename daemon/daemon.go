@@ -16,6 +16,7 @@ import (
 	"osm/config"
 	"osm/exim"
 	"osm/panel"
+	"osm/policy"
 	"osm/store"
 	"osm/tail"
 )
@@ -33,6 +34,7 @@ type Options struct {
 	Queue  func(ctx context.Context) (*exim.Queue, error) // Exim's queue; nil: that of the Exim on this machine
 	Root   string                                         // where a panel's programs and files are; "" is /
 	Ready  func()                                         // called once, when everything is open and the log is being read
+	Key    string                                         // file with the key of rewritten addresses; "" is policy.KeyPath
 	Panel  *panel.Panel                                   // who owns what; nil: as the configuration says
 }
 
@@ -41,6 +43,13 @@ func (o *Options) root() string {
 		return "/"
 	}
 	return o.Root
+}
+
+func (o *Options) key() string {
+	if o.Key == "" {
+		return policy.KeyPath
+	}
+	return o.Key
 }
 
 // Daemon follows the logs, takes every line through the engine and saves what came of it together with how far it has

@@ -71,14 +71,32 @@ func (e *Engine) arrival(m *osm.Message) {
 	if e.Rewriter != nil {
 		ask = e.asked.find // Exim rewrites the children of aliases when it delivers
 	}
+	rewritten := e.originals(m)
 	if v, ok := ask(m.ID); ok {
 		m.Verdict = v
 	} else {
 		m.Verdict, _ = e.judge(m)
 		m.Verdict.Passive = true
+		if rewritten { // it waits because nobody answered, and Exim will ask again
+			e.asked.keep(m.ID, m.Verdict)
+		}
 	}
 	e.Detect.Learn(m, !m.Verdict.Stops())
 	e.Sink.Arrival(m)
+}
+
+// originals puts the recipients that a message was written to in the place of those that stand for them, and tells
+// whether there were any.
+func (e *Engine) originals(m *osm.Message) (rewritten bool) {
+	if e.Rewriter == nil {
+		return false
+	}
+	for i, r := range m.Recipients {
+		if held, err := e.Rewriter.Decode(m.ID, r); err == nil && held.Original != "" {
+			m.Recipients[i], rewritten = held.Original, true
+		}
+	}
+	return rewritten
 }
 
 // judge counts a message and weighs it. What the detection alone found comes beside the verdict.

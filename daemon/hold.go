@@ -99,6 +99,13 @@ func (h *holds) delivery(m *osm.Message, d *osm.Delivery) {
 	}
 }
 
+// released tells whether a message that is held by rewriting may go: Exim asks at every attempt to deliver it.
+func (h *holds) released(id, _ string) bool {
+	m, ok := h.book.Get(id)
+	return ok && (m.State == hold.Releasing || m.State == hold.Released ||
+		m.State == hold.Expired && h.cfg.Expire == hold.ExpireRelease)
+}
+
 // keepSecret makes the key of release tokens where there is none.
 func (h *holds) keepSecret() {
 	if len(h.book.Secret()) != hold.SecretSize {

@@ -43,8 +43,7 @@ func listenUnix(path string) (net.Listener, error) {
 // openPolicy opens what mail servers ask on, and returns what serves it.
 func (s *session) openPolicy(ctx context.Context) (func() error, error) {
 	cfg := &s.cfg.Policy
-	var err error
-	if s.engine.Rewriter, err = policy.OpenRewriter(policy.KeyPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.openRewriter(); err != nil {
 		return nil, err
 	}
 	var listeners []net.Listener
@@ -75,14 +74,31 @@ func (s *session) openPolicy(ctx context.Context) (func() error, error) {
 	}, nil
 }
 
-// ask answers one policy question. In shadow the answer is to accept, whatever was found.
+// openRewriter reads the key of rewritten addresses. Without one the rewriting way is not in use.
+func (s *session) openRewriter() error {
+	w, err := policy.OpenRewriter(s.options.key())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.Released = s.holds.released // asked with the mutex held
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine.Rewriter = w
+	return nil
+}
+
+// ask answers one policy question. In shadow the answer is to accept, whatever was found; what was held by rewriting before
+// still waits for its release.
 func (s *session) ask(r *policy.Request) osm.Verdict {
 	s.waiting.Add(1)
 	s.mu.Lock()
 	s.waiting.Add(-1)
 	defer s.mu.Unlock()
 	v := s.engine.Ask(r, time.Now())
-	if s.cfg.Policy.Mode == policy.Shadow {
+	if s.cfg.Policy.Mode == policy.Shadow && !(r.State == policy.Rewrite && policy.IsRewritten(r.Recipient)) {
 		return osm.Verdict{}
 	}
 	return v

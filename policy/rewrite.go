@@ -218,11 +218,11 @@ func (w *Rewriter) Answer(r *Request, decide func(recipient string) osm.Verdict)
 		return osm.Verdict{Action: osm.Reject, Rule: "rewrite", Reason: "too-long",
 			Detail: "refused by policy, and the recipient's address is too long to be held"}
 	}
+	released := w.Released != nil && w.Released(id, held.Verdict)
 	if !held.Signed {
 		v := decide(held.Original)
-		return w.route(v, v.Stops(), held.Original)
+		return w.route(v, v.Stops() && !released, held.Original)
 	}
-	released := w.Released != nil && w.Released(id, held.Verdict)
 	return w.route(osm.Verdict{Action: held.Action, Rule: "rewrite", Reason: "held", Detail: "held", ID: held.Verdict},
 		!released, held.Original)
 }
