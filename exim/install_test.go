@@ -264,6 +264,30 @@ func TestDebian(t *testing.T) {
 	}
 }
 
+// TestOtherWay: an installation with other settings takes back what the one before wrote.
+func TestOtherWay(t *testing.T) {
+	s := newServer(t, split(true))
+	o := holding(t)
+	s.must("update-exim4.conf")
+	before := s.state("etc", "var/lib/exim4")
+	ctx := within(t)
+	for _, way := range []exim.Way{exim.ByACL, exim.ByRewrite, exim.ByACL} {
+		if _, err := s.installer(exim.Snippets{Way: way, Socket: o.socket}).Install(ctx, installed); err != nil {
+			t.Fatal(err)
+		}
+		now := s.state("etc/exim4/conf.d")
+		_, acl := now["/etc/exim4/conf.d/acl/05_osm"]
+		_, rewrite := now["/etc/exim4/conf.d/rewrite/05_osm"]
+		if acl != (way == exim.ByACL) || rewrite != (way == exim.ByRewrite) {
+			t.Errorf("by %s: ACLs %v, rewriting %v", way, acl, rewrite)
+		}
+	}
+	if _, err := s.installer(exim.Snippets{}).Uninstall(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.same(before, "etc", "var/lib/exim4")
+}
+
 // life installs, uses, installs again, fails to, checks and uninstalls.
 func life(t *testing.T, s *server, i *exim.Installer, kind string, touched []string, before map[string]string) {
 	ctx := within(t)

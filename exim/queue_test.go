@@ -108,6 +108,25 @@ func takeOut(t *testing.T, e *lab.Exim, sink *lab.Sink, sender string) {
 	if len(held) != 3 {
 		t.Fatalf("%d messages are held, not 3", len(held))
 	}
+	if err := q.Remove(ctx, held["remove"].Place); err != nil {
+		t.Error(err)
+	}
+	if err := q.SetAside(ctx, held["deliver"].Place, held["release"].Place); err != nil {
+		t.Error(err)
+	}
+	if err := e.QueueRun(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Command(ctx, "-qff"); err != nil { // which delivers frozen messages
+		t.Fatal(err)
+	}
+	for _, name := range []string{"deliver", "release"} {
+		m, err := q.Find(held[name].ID)
+		if err != nil || m.Queue != exim.HoldQueue || m.Frozen.IsZero() {
+			t.Fatalf("set aside: %+v, %v", m, err)
+		}
+		held[name] = m
+	}
 	if err := q.Deliver(ctx, held["deliver"].Place); err != nil {
 		t.Error(err)
 	}

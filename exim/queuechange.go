@@ -14,23 +14,30 @@ const batch = 200
 // after the attempt, which may take as long as the receivers do. A message that was only deferred is an ordinary one
 // from then on, and Exim's queue runners go on with it.
 func (q *Queue) Deliver(ctx context.Context, p Place) error {
-	return q.change(ctx, operation{"deliver", "-M", true, tried}, p)
+	return q.change(ctx, operation{"deliver", "-M", toDefault, tried}, p)
 }
 
 // Release thaws messages and moves them to the default queue: the next queue run delivers them. It takes any number at
 // once, in few calls of Exim. The error joins a *QueueError for every message that is still held.
 func (q *Queue) Release(ctx context.Context, places ...Place) error {
-	return q.change(ctx, operation{"release", "-Mt", true, released}, places...)
+	return q.change(ctx, operation{"release", "-Mt", toDefault, released}, places...)
 }
 
 // Freeze holds messages in the queue where they are: no queue runner delivers them.
 func (q *Queue) Freeze(ctx context.Context, places ...Place) error {
-	return q.change(ctx, operation{"freeze", "-Mf", false, frozen}, places...)
+	return q.change(ctx, operation{"freeze", "-Mf", nowhere, frozen}, places...)
 }
 
 // Remove deletes messages; nobody is told. It is no error when one has gone already.
 func (q *Queue) Remove(ctx context.Context, places ...Place) error {
-	return q.change(ctx, operation{"remove", "-Mrm", false, removed}, places...)
+	return q.change(ctx, operation{"remove", "-Mrm", nowhere, removed}, places...)
+}
+
+// SetAside moves messages to HoldQueue and freezes them, so that Exim does not end the hold by itself: it bounces frozen
+// messages after timeout_frozen_after, and -qff and auto_thaw deliver them, but its queue runners never look into a named
+// queue.
+func (q *Queue) SetAside(ctx context.Context, places ...Place) error {
+	return q.change(ctx, operation{"set aside", "-Mf", toHold, aside}, places...)
 }
 
 // operation is one of Exim's commands for messages. Exim's exit status does not tell whether it worked (without -qG it does nothing
@@ -38,8 +45,28 @@ func (q *Queue) Remove(ctx context.Context, places ...Place) error {
 type operation struct {
 	name   string
 	option string
-	move   bool                             // to the default queue first
+	move   target                           // to another queue, before that
 	done   func(m *Queued, err error) error // what is found after it
+}
+
+// target is a queue that messages are moved to.
+type target uint8
+
+const (
+	nowhere target = iota
+	toDefault
+	toHold
+)
+
+// name is the queue's, and whether a message in another one has to be moved there.
+func (t target) name(queue string) (name string, move bool) {
+	switch {
+	case t == toDefault:
+		return "", queue != ""
+	case t == toHold:
+		return HoldQueue, queue != HoldQueue
+	}
+	return queue, false
 }
 
 // change applies an operation, queue by queue and in batches, and looks at each message after it.
@@ -72,18 +99,22 @@ func (q *Queue) change(ctx context.Context, o operation, places ...Place) error 
 
 // command calls Exim for the messages of one queue. Its error is only told of messages for which it did not work.
 func (q *Queue) command(ctx context.Context, o operation, queue string, ids []string) error {
-	var in []string
-	if queue != "" {
-		in = []string{"-qG" + queue}
-	}
-	if queue != "" && o.move {
-		if _, err := q.Command(ctx, slices.Concat(in, []string{"-MG", ""}, ids)...); err != nil {
+	to, move := o.move.name(queue)
+	if move {
+		if _, err := q.Command(ctx, slices.Concat(within(queue), []string{"-MG", to}, ids)...); err != nil {
 			return err
 		}
-		in = nil
 	}
-	_, err := q.Command(ctx, slices.Concat(in, []string{o.option}, ids)...)
+	_, err := q.Command(ctx, slices.Concat(within(to), []string{o.option}, ids)...)
 	return err
+}
+
+// within are the arguments that have a command look into a queue.
+func within(queue string) []string {
+	if queue == "" {
+		return nil
+	}
+	return []string{"-qG" + queue}
 }
 
 // QueueError says which message could not be changed.
@@ -121,6 +152,13 @@ func frozen(m *Queued, err error) error {
 		return errors.New("it is not frozen")
 	}
 	return err
+}
+
+func aside(m *Queued, err error) error {
+	if err == nil && m.Queue != HoldQueue {
+		return fmt.Errorf("it is still in the queue %q", m.Queue)
+	}
+	return frozen(m, err)
 }
 
 func removed(_ *Queued, err error) error {

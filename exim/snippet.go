@@ -22,20 +22,22 @@ const (
 	AtNotSMTP Point = "not_smtp"
 )
 
+// pointRow says of a point which question it asks (the policy protocol's state), which option of Exim's names the ACL
+// that asks it, which of osm's ACLs does, and where panels have a place for it: cPanel's ACL block, and the file that
+// DirectAdmin's exim.conf includes ("" is none).
 type pointRow struct {
-	point              Point
-	state, option, acl string
+	point               Point
+	state, option, acl  string
+	cpanel, directAdmin string
 }
 
-// points says of each point which question it asks (the policy protocol's state), which option of Exim's names the ACL
-// that asks it, and which of osm's ACLs does.
 var points = [...]pointRow{
-	{AtConnect, "CONNECT", "acl_smtp_connect", "osm_ask"},
-	{AtAuth, "AUTH", "acl_smtp_auth", "osm_ask"},
-	{AtMail, "MAIL", "acl_smtp_mail", "osm_early"},
-	{AtRcpt, "RCPT", "acl_smtp_rcpt", "osm_early"},
-	{AtData, "DATA", "acl_smtp_data", "osm_late"},
-	{AtNotSMTP, "NOTSMTP", "acl_not_smtp", "osm_not_smtp"},
+	{AtConnect, "CONNECT", "acl_smtp_connect", "osm_ask", "CONNECT", ""},
+	{AtAuth, "AUTH", "acl_smtp_auth", "osm_ask", "SMTP_AUTH", ""},
+	{AtMail, "MAIL", "acl_smtp_mail", "osm_early", "MAIL_PRE", ""},
+	{AtRcpt, "RCPT", "acl_smtp_rcpt", "osm_early", "RECIPIENT", "/etc/exim.acl_check_recipient.pre.conf"},
+	{AtData, "DATA", "acl_smtp_data", "osm_late", "CHECK_MESSAGE_PRE", "/etc/exim.acl_check_message.pre.conf"},
+	{AtNotSMTP, "NOTSMTP", "acl_not_smtp", "osm_not_smtp", "NOT_SMTP", "/etc/exim.acl_script.pre.conf"},
 }
 
 // Way is how Exim asks.

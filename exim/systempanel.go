@@ -17,10 +17,6 @@ const (
 	cpanelLocal  = "/etc/exim.conf.local"
 )
 
-// cpanelBlock names the ACL block of a point, and what its files are called after.
-var cpanelBlock = map[Point]string{AtConnect: "CONNECT", AtAuth: "SMTP_AUTH", AtMail: "MAIL_PRE", AtRcpt: "RECIPIENT",
-	AtData: "CHECK_MESSAGE_PRE", AtNotSMTP: "NOT_SMTP"}
-
 // planCPanel adds to the custom_begin file of each block and switches it on, as the Exim Configuration Manager does; the
 // rewriting way has its sections in exim.conf.local. buildeximconf makes the configuration of them.
 func planCPanel(d *draft, s Snippets) error {
@@ -44,9 +40,8 @@ func planCPanel(d *draft, s Snippets) error {
 		return err
 	}
 	for _, p := range s.askedPoints() {
-		name := cpanelBlock[p.point]
-		file := "custom_begin_" + strings.ToLower(name)
-		if err := d.add(cpanelBlocks+"ACL_"+name+"_BLOCK/"+file, s.Hook(p.point)); err != nil {
+		file := "custom_begin_" + strings.ToLower(p.cpanel)
+		if err := d.add(cpanelBlocks+"ACL_"+p.cpanel+"_BLOCK/"+file, s.Hook(p.point)); err != nil {
 			return err
 		}
 		setting := "acl_" + file + "="
@@ -73,10 +68,6 @@ func atMark(text, mark, content string) string {
 	return appendBlock(text, mark+"\n"+content)
 }
 
-// directAdminFile is the file that DirectAdmin's exim.conf includes in the ACL of a point.
-var directAdminFile = map[Point]string{AtRcpt: "/etc/exim.acl_check_recipient.pre.conf",
-	AtData: "/etc/exim.acl_check_message.pre.conf", AtNotSMTP: "/etc/exim.acl_script.pre.conf"}
-
 // planDirectAdmin adds to the .pre.conf files, if the exim.conf that is there includes them.
 func planDirectAdmin(d *draft, s Snippets) error {
 	if s.Way == ByRewrite {
@@ -91,7 +82,7 @@ func planDirectAdmin(d *draft, s Snippets) error {
 		return err
 	}
 	for _, p := range s.askedPoints() {
-		file := directAdminFile[p.point]
+		file := p.directAdmin
 		included := regexp.MustCompile(`(?m)^[ \t]*\.include(_if_exists)?[ \t]+` + regexp.QuoteMeta(file) + `[ \t]*$`)
 		if file == "" || !included.Match(main) {
 			return notPossible("this /etc/exim.conf", "asking at "+string(p.point),
