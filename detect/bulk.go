@@ -23,7 +23,11 @@ func saturate(x float32) float32 {
 // days than it used to in its busiest ones. A first newsletter comes under a name of its own.
 func (d *Detector) raised(l *look) float32 {
 	s := l.s
-	if l.m.Class != osm.Local || l.from == nil || !l.from.mature(l.now) && s.newFrom.of(0.05, 10) < 0.3 {
+	if l.m.Class != osm.Local || l.from == nil {
+		return 0
+	}
+	visitors := s.newFrom.of(0.05, 10) >= 0.3 && !d.ownDomain(l) // it writes in the names of visitors
+	if !visitors && !l.from.mature(l.now) {
 		return 0
 	}
 	most, h := float32(0), s.newRecipient.of(0.5, 2)

@@ -23,6 +23,7 @@ func (d *Detector) score(l *look) float32 {
 	}
 	total := min(sums[bulk], limit)
 	sums[place] -= min(l.weights[knownRecipients], knownPart*sums[place])
+	sums[place] *= sums[place] / (sums[place] + slight)
 	for g := burst; g < credit; g++ {
 		total += min(sums[g], groupLimits[g])
 	}
@@ -32,6 +33,7 @@ func (d *Detector) score(l *look) float32 {
 const (
 	listLimit = 5   // of bulk, for a mailing list
 	knownPart = 0.7 // of a strange place, that known recipients can excuse
+	slight    = 0.6 // a place that is only a little odd counts for less than its part: most are new devices
 )
 
 // spared tells of a message that comes as the sender's always do, to those he has always written to: his own, whoever
