@@ -22,11 +22,14 @@ type Installer struct {
 	Config   string // the configuration file of the system "plain"; "" asks Exim
 	Binary   string // Exim's program; "" finds it
 	Root     string // below which the server's files are; "" is /. Only tests set it
-	State    string // the folder where it notes what it did, below Root; "" is /var/lib/osm/exim
+	State    string // the folder where it notes what it did, below Root; "" is DefaultState
 
 	// Run runs a program of the server's, with text as its input, and returns all that it printed; nil is the usual way.
 	Run func(ctx context.Context, text string, command ...string) (string, error)
 }
+
+// DefaultState is root's own: what is in osm's folders its unprivileged daemon could have written.
+const DefaultState = "/var/lib/osm-exim"
 
 // manifest is what an installation has left.
 type manifest struct {
@@ -50,7 +53,7 @@ func (i *Installer) path(p string) string { return filepath.Join("/", i.Root, p)
 func (i *Installer) manifestPath() string {
 	dir := i.State
 	if dir == "" {
-		dir = "/var/lib/osm/exim"
+		dir = DefaultState
 	}
 	return i.path(dir + "/manifest.json")
 }

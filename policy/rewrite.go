@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"osm"
 )
@@ -59,8 +60,8 @@ func OpenRewriter(path string) (*Rewriter, error) {
 	return NewRewriter(key)
 }
 
-// CreateKey makes a key's file where there is none, readable by its owner alone, and reports whether it did. It appears
-// whole or not at all.
+// CreateKey makes a key's file where there is none, and reports whether it did. It appears whole or not at all, and is
+// readable by the owner of its folder alone: root makes it, osm's own user reads it.
 func CreateKey(path string) (created bool, err error) {
 	if _, err := os.Stat(path); err == nil {
 		return false, nil
@@ -73,7 +74,7 @@ func CreateKey(path string) (created bool, err error) {
 	}
 	defer os.Remove(f.Name())
 	_, err = fmt.Fprintf(f, "%x\n", key)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+	if err = errors.Join(err, giveToOwner(f, filepath.Dir(path)), f.Sync(), f.Close()); err == nil {
 		err = os.Link(f.Name(), path) // unlike a rename it leaves a file that is there
 	}
 	if errors.Is(err, os.ErrExist) {
@@ -83,6 +84,22 @@ func CreateKey(path string) (created bool, err error) {
 		return false, fmt.Errorf("make the key for rewritten addresses: %w", err)
 	}
 	return true, nil
+}
+
+// giveToOwner gives an open file to the owner of a folder. By its name it could be another one meanwhile.
+func giveToOwner(f *os.File, folder string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(folder)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fmt.Errorf("the owner of %s is not known", folder)
+	}
+	return f.Chown(int(owner.Uid), int(owner.Gid))
 }
 
 // Rewritten is what a rewritten address tells.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"osm"
@@ -136,14 +137,25 @@ func TestRewriteAnswers(t *testing.T) {
 }
 
 func TestKeyFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "key")
+	dir := t.TempDir()
+	path, owner := filepath.Join(dir, "key"), os.Geteuid()
+	if owner == 0 {
+		owner = 65534
+		if err := os.Chown(dir, owner, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, want := range []bool{true, false} {
 		if created, err := CreateKey(path); err != nil || created != want {
 			t.Fatalf("%v, %v", created, err)
 		}
 	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info.Mode(), err)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uid := info.Sys().(*syscall.Stat_t).Uid; info.Mode().Perm() != 0o600 || int(uid) != owner {
+		t.Errorf("mode %v, owner %d, not %d", info.Mode(), uid, owner)
 	}
 	one, err := OpenRewriter(path)
 	if err != nil {

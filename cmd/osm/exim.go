@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -144,7 +142,7 @@ func (p *program) installExim(ctx context.Context, f *eximFlags) error {
 		return err
 	}
 	if i.Snippets.Way == exim.ByRewrite {
-		if err := makeRewriteKey(policy.KeyPath); err != nil {
+		if _, err := policy.CreateKey(policy.KeyPath); err != nil {
 			return err
 		}
 	}
@@ -160,23 +158,6 @@ func (p *program) installExim(ctx context.Context, f *eximFlags) error {
 	p.eximFiles("written:", done)
 	_, err = fmt.Fprintln(p.out, "Exim asks osm. Undo it with: osm exim uninstall")
 	return err
-}
-
-// makeRewriteKey makes the key by which osm signs rewritten addresses. Its folder's owner, which is osm's own user, gets it.
-func makeRewriteKey(path string) error {
-	created, err := policy.CreateKey(path)
-	if err != nil || !created {
-		return err
-	}
-	info, err := os.Stat(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("give osm the key: %w", err)
-	}
-	owner := info.Sys().(*syscall.Stat_t)
-	if err := os.Chown(path, int(owner.Uid), int(owner.Gid)); err != nil {
-		return fmt.Errorf("give osm the key: %w", err)
-	}
-	return nil
 }
 
 func (p *program) eximCheck() *cobra.Command {
