@@ -45,6 +45,7 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	}
 	if r.State == policy.NotSMTP || r.State == policy.Rewrite && !m.Client.IsValid() {
 		m.Protocol = "local"
+		m.Login, m.Auth = "", "" // Exim's $authenticated_id is the unix user's name here, who has not logged in
 		if name := e.User(r.UID); name != "" {
 			m.User = name // the number is the kernel's word; the name in a request is the caller's
 		}
