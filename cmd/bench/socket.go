@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"osm/policy"
 )
 
 // accepting lets all mail of a bench through after everything about it has been looked at: the figures are those of ordinary mail.
@@ -63,7 +65,7 @@ func (b *bench) startServers(ctx context.Context, dir, log, more string) (*serve
 	return &servers{osm: d.policy, echo: echo, stop: func() error { return errors.Join(stop(), d.stop()) }}, nil
 }
 
-// questions are Exim's at DATA, about mail of a thousand logins to twenty correspondents of each. They are made beforehand, so that
+// questions are Exim's, about mail of a thousand logins to twenty correspondents of each. They are made beforehand, so that
 // asking costs next to nothing, and get ids of their own when they are asked.
 type questions struct {
 	texts [][]byte
@@ -72,14 +74,14 @@ type questions struct {
 
 const firstID = "000000"
 
-func newQuestions() *questions {
+func newQuestions(state policy.State) *questions {
 	q := &questions{texts: make([][]byte, 20_000)}
 	for n := range q.texts {
 		login, to := n%1000, fmt.Sprintf("r%d@far%d.example", n/1000, n%1000)
-		q.texts[n] = fmt.Appendf(nil, "request=smtpd_access_policy\nprotocol_state=DATA\nprotocol_name=esmtpsa\nclient_address=192.0.2.%d\n"+
+		q.texts[n] = fmt.Appendf(nil, "request=smtpd_access_policy\nprotocol_state=%s\nprotocol_name=esmtpsa\nclient_address=192.0.2.%d\n"+
 			"client_port=4000\nserver_port=587\nhelo_name=pc%d\nqueue_id=%s-"+firstID+"-0A\nsender=u%d@shop.example\nrecipient=\nrecipient_count=1\n"+
 			"size=2000\nsasl_method=plain\nsasl_username=u%d@shop.example\nencryption_cipher=TLS1.3\nexim_uid=102\nexim_ident=\nexim_cwd_b64=\n"+
-			"exim_subject_b64=%s\nexim_recipients_b64=%s\n\n", login%250, login, base62(1_790_000_000), login, login,
+			"exim_subject_b64=%s\nexim_recipients_b64=%s\n\n", state, login%250, login, base62(1_790_000_000), login, login,
 			base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "Order %d", n)), base64.StdEncoding.EncodeToString([]byte(to)))
 	}
 	return q
@@ -151,7 +153,7 @@ func (a asking) connection(ctx context.Context) (waits []time.Duration, err erro
 			more, err = conn.Read(answer[n:])
 			n += more
 		}
-		if err != nil || !bytes.HasPrefix(answer[:n], []byte(verdict[:len(verdict)-1])) {
+		if err != nil || !bytes.EqualFold(answer[:n], []byte(verdict)) {
 			return nil, errors.Join(fmt.Errorf("answered %q: %w", answer[:n], err), conn.Close())
 		}
 		waits = append(waits, time.Since(asked))
@@ -184,7 +186,7 @@ func (b *bench) socket(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	q := newQuestions()
+	q := newQuestions(policy.Data)
 	for _, a := range []asking{{connections: 1}, {connections: 2}, {connections: 4}, {connections: 8}, {connections: 16}, {connections: 4, each: true}} {
 		var echo, osm []float64
 		a.span, a.questions = 700*time.Millisecond, q
