@@ -10,7 +10,7 @@ func (s *Snippets) acls() []namedACL {
 	request := strings.ReplaceAll(request("$acl_arg1",
 		attribute{"recipient", plain("${if eq{$acl_arg1}{RCPT}{${quote_local_part:$local_part}@$domain}}")},
 		attribute{"exim_recipients_b64", "${base64:" + cutRecipients + "}"}), "%", "%%")
-	answer := s.answer(request, "DUNNO|OK|REJECT|DEFER|DEFER_IF_PERMIT|HOLD|DISCARD|PREPEND", `[\x20-\x7e]{1,400}?`)
+	answer := s.answer(request, "DUNNO|OK|REJECT|DEFER|DEFER_IF_PERMIT|HOLD|REDIRECT|DISCARD|PREPEND", `[\x20-\x7e]{1,400}?`)
 	all := []namedACL{{"osm_ask", fmt.Sprintf(askACL, s.beginnings(), answer, s.unanswered())}}
 	if s.asks(AtMail) || s.asks(AtRcpt) {
 		all = append(all, namedACL{"osm_early", earlyACL})
@@ -43,7 +43,7 @@ func (s *Snippets) beginnings() string {
 }
 
 // askACL asks one question: $acl_arg1 is its state. Refusals and deferrals are carried out here; the rest is left to
-// those who call, in $acl_m_osm_verb and $acl_m_osm_text.
+// those who call, in $acl_m_osm_verb and $acl_m_osm_text. An ACL can't send a message elsewhere: it is held instead.
 // Without a whole answer acl_m_osm is empty, and nothing more is asked about the message.
 const askACL = `  warn  condition = ${if inlist{$acl_arg1}{%s}}
         set acl_m_osm_down = no
@@ -51,7 +51,7 @@ const askACL = `  warn  condition = ${if inlist{$acl_arg1}{%s}}
         set acl_m_osm =
   warn  !condition = ${if eq{$acl_m_osm_down}{yes}}
         set acl_m_osm = %s
-  warn  set acl_m_osm_verb = ${extract{1}{ }{$acl_m_osm}}
+  warn  set acl_m_osm_verb = ${sg{${extract{1}{ }{$acl_m_osm}}}{^REDIRECT\$}{HOLD}}
         set acl_m_osm_text = ${sg{$acl_m_osm}{\N^\S+ *\N}{}}
   warn  condition = ${if eq{$acl_m_osm}{}}
         !condition = ${if eq{$acl_m_osm_down}{yes}}

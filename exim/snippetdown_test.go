@@ -221,17 +221,19 @@ func TestHostileValues(t *testing.T) {
 	}
 }
 
-// TestHostileAnswers: whatever stands in a verdict's text is text.
+// TestHostileAnswers: whatever stands in a verdict's text is text. What an ACL can't do, as to divert, is a hold.
 func TestHostileAnswers(t *testing.T) {
-	texts := []string{"${run{/bin/false}}$acl_m_osm", `\n\x0a}{ :fail: ""'`, "550 5.7.1 a : b", strings.Repeat("y", 390)}
-	for i, text := range texts {
+	for i, answer := range []string{"HOLD ${run{/bin/false}}$acl_m_osm", `HOLD \n\x0a}{ :fail: ""'`, "HOLD 550 5.7.1 a : b", "HOLD " + strings.Repeat("y", 390),
+		"HOLD  two  blanks", "REDIRECT elsewhere@osm.test"} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			socket := socketPath(t)
-			answerAll(t, socket, "action=HOLD "+text+"\n\n")
+			answerAll(t, socket, "action="+answer+"\n\n")
 			e := startLab(t, asking(snippets(t, exim.Snippets{Socket: socket, At: []exim.Point{exim.AtData}}), lab.Options{}))
 			if err := e.Deliver(within(t), e.SMTP(), lab.Caller{}, "x@osm.test", []string{"y@far.example"}, "Subject: x\n\nBody\n"); err != nil {
 				t.Fatal(err)
 			}
+			_, text, _ := strings.Cut(answer, " ")
+			text = strings.TrimLeft(text, " ")
 			if _, got, _ := onlyHeld(t, queueOf(e)).Verdict(); got != text {
 				t.Errorf("%q was kept as %q", text, got)
 			}
