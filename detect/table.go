@@ -61,8 +61,24 @@ func (t *table[T]) touch(v T, now window.Seconds) {
 	r.last = window.Later(r.last, now)
 	if !r.dirty {
 		r.dirty = true
+		if len(t.dirty) >= t.limit+t.limit/4 {
+			t.compact()
+		}
 		t.dirty = append(t.dirty, v)
 	}
+}
+
+// compact takes forgotten rows off the list of changes, which would keep them in memory where nobody asks for the changes, as in a
+// replay.
+func (t *table[T]) compact() {
+	kept := t.dirty[:0]
+	for _, v := range t.dirty {
+		if now, ok := t.index[v.base().hash]; ok && now.base() == v.base() {
+			kept = append(kept, v)
+		}
+	}
+	clear(t.dirty[len(kept):])
+	t.dirty = kept
 }
 
 // changed hands out the rows that changed and the hashes of those forgotten, once.
