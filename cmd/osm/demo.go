@@ -16,8 +16,10 @@ import (
 	"osm/action"
 	"osm/config"
 	service "osm/daemon"
+	"osm/exim"
 	"osm/lab"
 	"osm/panel"
+	"osm/policy"
 	"osm/store"
 )
 
@@ -26,6 +28,7 @@ type demo struct {
 	*program
 	span   time.Duration // 0: until Ctrl-C
 	attack lab.Attack
+	way    exim.Way // in which Exim asks osm; "": it does not, osm only watches
 	keep   bool
 	seed   uint64
 }
@@ -37,19 +40,26 @@ func (p *program) demo() *cobra.Command {
 		Short: "Watch osm at work: a private Exim with real mail, then spam",
 		Long: "Starts a real Exim of its own on loopback, in a temporary folder: the system's Exim, its users and its\n" +
 			"files are not touched. People, a shop, a newsletter and scripts send mail through it; after a while a stolen\n" +
-			"password and a hacked script begin to send spam. What osm sees is shown line by line, until Ctrl-C or for the\n" +
-			"time given, and summed up at the end. Nothing is left behind. Needs root; installs Debian's " + lab.Package + " where there is no Exim.",
-		Example: "  osm demo --for 30s\n  osm demo --keep",
+			"password, a hacked script and a program without a login begin to send spam. What osm sees is shown line by\n" +
+			"line, until Ctrl-C or for the time given, and summed up at the end. Without --active osm only watches; with it\n" +
+			"Exim asks osm about every message, and what osm stops is really held or refused.\n" +
+			"Nothing is left behind. Needs root; installs Debian's " + lab.Package + " where there is no Exim.",
+		Example: "  osm demo --for 40s\n  osm demo --active\n  osm demo --active=rewrite --for 40s\n  osm demo --keep",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if d.span < 0 {
 				return wrongUsage("--for %s: must not be negative", d.span)
+			}
+			if d.way != "" && d.way != exim.ByACL && d.way != exim.ByRewrite {
+				return wrongUsage("--active=%s: want %s or %s", d.way, exim.ByACL, exim.ByRewrite)
 			}
 			d.attack = attackWithin(d.span)
 			return d.run(c.Context())
 		},
 	}
 	c.Flags().DurationVar(&d.span, "for", 0, "end by itself after this time (default: Ctrl-C ends it)")
+	c.Flags().StringVar((*string)(&d.way), "active", "", "let Exim ask osm and do as it says: by ACLs, or with --active=rewrite by a rewrite rule")
+	c.Flags().Lookup("active").NoOptDefVal = string(exim.ByACL)
 	c.Flags().BoolVar(&d.keep, "keep", false, "leave the folder with log, spool and history, for the other commands")
 	c.Flags().Uint64Var(&d.seed, "seed", 1, "draws the people and what they send")
 	return c
@@ -70,6 +80,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	town := lab.NewTown(d.seed)
 	options := town.Options()
 	options.Sink, options.Selector, options.Keep = sink, lab.SelectorBest, d.keep
+	options.Ask = d.way
 	options.Log = slog.New(slog.NewTextHandler(d.err, nil))
 	server, err := lab.Start(ctx, options)
 	if err != nil {
@@ -80,8 +91,13 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "A private Exim runs in %s; people send through it, and osm follows its log.\n\n", server.Folder())
+	if err := d.learn(ctx, server, town, cfg); err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, "A private Exim runs in %s; people send through it, and osm follows its log.\n%s\n%s\n\n", server.Folder(),
+		"From a made-up log of two weeks osm has learned who usually sends what (osm replay --learn).", whatIsDone[d.way])
 	show := newPicture(d.out, d.now)
+	show.active = d.way != ""
 	bell, err := newPager(show.alert)
 	if err != nil {
 		return err
@@ -95,12 +111,19 @@ func (d *demo) run(ctx context.Context) (err error) {
 	return d.close(context.WithoutCancel(ctx), cfg, show, since)
 }
 
+// whatIsDone says what becomes of what osm finds.
+var whatIsDone = map[exim.Way]string{
+	"":             "It only watches: what it would hold or reject goes out all the same. (With --active it does not.)",
+	exim.ByACL:     "Exim asks osm about every message from its ACLs: what is HELD waits in Exim's queue, what is REFUSED is not taken.",
+	exim.ByRewrite: "Exim asks osm by a rewrite rule: what is HELD waits in Exim's queue, what is REFUSED is returned to its sender.",
+}
+
 // attackWithin says when the spam begins: in good time to be seen.
 func attackWithin(span time.Duration) lab.Attack {
 	if span == 0 {
-		return lab.Attack{Login: 12 * time.Second, Script: 24 * time.Second}
+		return lab.Attack{Login: 12 * time.Second, Script: 24 * time.Second, Local: 36 * time.Second}
 	}
-	return lab.Attack{Login: span / 3, Script: span * 3 / 5}
+	return lab.Attack{Login: span / 4, Script: span / 2, Local: span * 3 / 4}
 }
 
 // configuration is that of an empty file, but for the places, and is written beside the log for osm's other commands.
@@ -109,18 +132,39 @@ func (d *demo) configuration(server *lab.Exim) (config.Config, error) {
 	at := func(name string) string { return filepath.Join(server.Folder(), name) }
 	cfg.Exim.Log, cfg.Exim.Binary = server.LogPath(), server.Binary()
 	cfg.Store.Path = at("osm.db")
-	cfg.Control.Socket, cfg.Policy.Socket = at("control.sock"), at("policy.sock")
+	cfg.Control.Socket, cfg.Policy.Socket = at("control.sock"), server.PolicySocket()
 	cfg.Enrich.Country = at("countries.mmdb")
 	if err := lab.WriteCountries(cfg.Enrich.Country); err != nil {
 		return cfg, err
 	}
-	return cfg, d.toFile(at("osm.toml"), func(w io.Writer) error {
+	if d.way == exim.ByRewrite {
+		if _, err := policy.CreateKey(rewriteKey(server)); err != nil {
+			return cfg, err
+		}
+	}
+	d.config = at("osm.toml")
+	return cfg, d.toFile(d.config, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "[exim]\nlog = %q\nbinary = %q\n[store]\npath = %q\n[control]\nsocket = %q\n"+
 			"[policy]\nsocket = %q\n[enrich]\ncountry = %q\n", cfg.Exim.Log, cfg.Exim.Binary, cfg.Store.Path,
 			cfg.Control.Socket, cfg.Policy.Socket, cfg.Enrich.Country)
 		return err
 	})
 }
+
+// learn gives osm a past: it learns who usually sends what from two weeks of a log, as osm replay --learn does on a server.
+func (d *demo) learn(ctx context.Context, server *lab.Exim, town *lab.Town, cfg config.Config) error {
+	path := filepath.Join(server.Folder(), "past.log")
+	if err := d.toFile(path, func(w io.Writer) error { return town.WritePast(w, d.now()) }); err != nil {
+		return err
+	}
+	quiet := *d.program
+	quiet.out, quiet.err = io.Discard, io.Discard
+	r := replaying{program: &quiet, cfg: cfg, summary: service.NewSummary(), options: service.ReplayOptions{Paths: []string{path},
+		Panel: panel.Open(panel.DefaultConfig(), server.Root(), d.now())}}
+	return r.learn(ctx)
+}
+
+func rewriteKey(server *lab.Exim) string { return filepath.Join(server.Folder(), "rewrite.key") }
 
 // frame is the time between two pictures, and settle how long the demo waits at its end for deliveries on their way.
 const (
@@ -136,6 +180,8 @@ func (d *demo) watch(ctx context.Context, server *lab.Exim, town *lab.Town, cfg 
 		Watch:  service.Watch{Arrival: show.arrival, Delivery: show.delivery},
 		Ready:  sync.OnceFunc(func() { close(ready) }),
 		Panel:  panel.Open(panel.DefaultConfig(), server.Root(), d.now()),
+		Queue:  func(context.Context) (*exim.Queue, error) { return server.Queue(), nil },
+		Key:    rewriteKey(server),
 	})
 	if err != nil {
 		return err
@@ -149,7 +195,16 @@ func (d *demo) watch(ctx context.Context, server *lab.Exim, town *lab.Town, cfg 
 	case err := <-ended:
 		return err
 	}
-	if err := d.play(ctx, server, town, show, ended); err != nil {
+	if d.way != "" {
+		err = d.untilAsked(ctx, server, ended)
+	}
+	if err == nil {
+		err = d.play(ctx, server, town, show, ended)
+	}
+	if err == nil && d.way != "" {
+		err = d.held(following, show)
+	}
+	if err != nil {
 		return err
 	}
 	stop()
@@ -179,13 +234,7 @@ func (d *demo) play(ctx context.Context, server *lab.Exim, town *lab.Town, show 
 		case <-tick.C:
 			show.draw()
 		case <-done:
-			for range settle / frame {
-				if !show.waiting() {
-					break
-				}
-				<-tick.C
-				show.draw()
-			}
+			show.settle()
 			return nil
 		case err := <-ended:
 			return err

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -21,12 +22,13 @@ type picture struct {
 	mu       sync.Mutex
 	out      io.Writer
 	now      func() time.Time
+	active   bool // what is stopped is really stopped
 	begin    time.Time
 	layout   layout
 	terminal bool            // the line of totals is drawn over
 	rows     map[string]*row // by message id
 	bounces  map[string]int  // shown, by recipient
-	wanted   tally
+	good     tally
 	victim   tally // mail of the stolen login's owner since the theft: it is stopped with the login
 	spam     map[lab.Scene]*tally
 
@@ -36,8 +38,8 @@ type picture struct {
 // tally counts messages of one kind by what osm said of them.
 type tally struct {
 	messages, recipients int
-	stopped              int // messages
-	before, beforeTo     int // messages, recipients before the first that was stopped
+	held, refused        int // messages, really or not
+	through, throughTo   int // messages, recipients that were not stopped
 }
 
 // row is one message and what became of it so far.
@@ -48,8 +50,12 @@ type row struct {
 	deferred          int // attempts
 	remote            bool
 	refusal           osm.Refusal // of the latest failure or deferral
+	spam              bool        // in truth
 	shown             bool
 }
+
+// stopped tells whether Exim was told not to send it.
+func (r *row) stopped() bool { return r.message.Verdict.Stops() && !r.message.Verdict.Passive }
 
 // patience is how long a message waits for its result before it is shown without, and memory how long a deferred one may
 // still get one.
@@ -74,12 +80,23 @@ func (p *picture) arrival(m *osm.Message) {
 	r.message.Recipients = slices.Clone(m.Recipients)
 	p.rows[m.ID] = r
 	count := p.tallyOf(m)
-	count.messages++
-	count.recipients += len(m.Recipients)
-	if m.Verdict.Action != osm.Accept {
-		count.stopped++
-	} else if count.stopped == 0 {
-		count.before, count.beforeTo = count.messages, count.recipients
+	count.add(m)
+	if r.spam = count != &p.good && count != &p.victim; r.stopped() {
+		p.show(r)
+	}
+}
+
+func (t *tally) add(m *osm.Message) {
+	t.messages++
+	t.recipients += len(m.Recipients)
+	switch {
+	case !m.Verdict.Stops():
+		t.through++
+		t.throughTo += len(m.Recipients)
+	case m.Verdict.Action == osm.Hold:
+		t.held++
+	default:
+		t.refused++
 	}
 }
 
@@ -93,7 +110,7 @@ func (p *picture) tallyOf(m *osm.Message) *tally {
 	case !scene.Spam() && m.Login == lab.StolenLogin && p.spam[lab.Stolen] != nil:
 		return &p.victim
 	case !scene.Spam():
-		return &p.wanted
+		return &p.good
 	}
 	return p.spam[scene]
 }
@@ -103,8 +120,8 @@ func (p *picture) delivery(m *osm.Message, d *osm.Delivery) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.rows[m.ID]
-	if r == nil {
-		return
+	if r == nil || r.stopped() && (d.Outcome == osm.Deferred || r.message.Verdict.Action != osm.Hold) {
+		return // it waits in the queue, or is returned to its sender
 	}
 	switch d.Outcome {
 	case osm.Delivered:
@@ -137,8 +154,19 @@ func (p *picture) sent(l *lab.Letter, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refused++
+	if p.active && refused(l, err) {
+		return // shown as a message of its own
+	}
 	text := fmt.Sprintf("refused: %s to %s: %v", l.Sender, strings.Join(l.Recipients, ", "), err)
 	p.print(colour(red).Render(cut(osm.Printable(text), p.layout.width)))
+}
+
+// verdictID is how osm's own refusals end.
+var verdictID = regexp.MustCompile(`\(V[0-9A-Z]+\)`)
+
+// refused tells whether an error is osm's refusal. A script's sendmail only has an exit status: its user is told by mail.
+func refused(l *lab.Letter, err error) bool {
+	return verdictID.MatchString(err.Error()) || l.Script != nil && strings.HasSuffix(err.Error(), ": exit status 1: ")
 }
 
 // draw shows what has waited long enough, forgets what is over, and brings the totals up to date.
@@ -156,6 +184,39 @@ func (p *picture) draw() {
 		}
 	}
 	p.status()
+}
+
+// settle draws on for a while, until all messages have a result.
+func (p *picture) settle() { p.drawUntil(func() bool { return !p.waiting() }) }
+
+// await draws on for a while, until a message has been delivered.
+func (p *picture) await(id string) {
+	p.drawUntil(func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		r := p.rows[id]
+		return r == nil || r.delivered+r.failed > 0
+	})
+}
+
+func (p *picture) drawUntil(done func() bool) {
+	tick := time.NewTicker(frame)
+	defer tick.Stop()
+	for range settle / frame {
+		if done() {
+			break
+		}
+		<-tick.C
+		p.draw()
+	}
+}
+
+// wanted tells whether a message is known not to be spam.
+func (p *picture) wanted(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.rows[id]
+	return r != nil && !r.spam
 }
 
 // waiting tells whether there are messages without a result.
@@ -203,6 +264,15 @@ func (p *picture) announce(scene lab.Scene) {
 	p.print("")
 }
 
+// headline says what is done now.
+func (p *picture) headline(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.print("")
+	p.print(lipgloss.NewStyle().Bold(true).Render(fmt.Sprintf("──── %s: %s", p.now().Format(time.TimeOnly), text)))
+	p.print("")
+}
+
 // alert shows what an administrator is told.
 func (p *picture) alert(a *action.Alert) {
 	p.mu.Lock()
@@ -242,7 +312,7 @@ func (p *picture) sums() string {
 		spam += t.messages
 	}
 	text := fmt.Sprintf("%s messages, %s of them spam; recipients: %s delivered, %s deferred, %s failed",
-		number(p.wanted.messages+p.victim.messages+spam), number(spam), number(p.delivered), number(p.deferred), number(p.failed))
+		number(p.good.messages+p.victim.messages+spam), number(spam), number(p.delivered), number(p.deferred), number(p.failed))
 	if p.refused > 0 {
 		text += fmt.Sprintf("; %s refused at once", number(p.refused))
 	}
@@ -261,21 +331,26 @@ func (p *picture) end() {
 	p.print(p.sums() + ".")
 	for _, scene := range lab.SpamScenes() {
 		if t := p.spam[scene]; t != nil {
-			p.print(t.text(string(scene)))
+			p.print(t.text(string(scene), p.active))
 		}
 	}
 	if p.victim.messages > 0 {
-		p.print(p.victim.text("its owner"))
+		p.print(p.victim.text("its owner", p.active))
 	}
-	p.print(p.wanted.text("wanted mail"))
+	p.print(p.good.text("wanted mail", p.active))
 	p.print("")
 }
 
-func (t *tally) text(name string) string {
+// text tells what became of a kind of message, or would have.
+func (t *tally) text(name string, active bool) string {
 	text := fmt.Sprintf("%-13s  %s messages to %s recipients", name, number(t.messages), number(t.recipients))
-	if t.stopped == 0 {
-		return text + ", none of them stopped"
+	would := "would have been "
+	if active {
+		would = ""
 	}
-	return text + fmt.Sprintf(", %s stopped, the first after %s messages to %s", number(t.stopped), number(t.before),
-		number(t.beforeTo))
+	if t.held+t.refused == 0 {
+		return text + ", none of them " + would + "stopped"
+	}
+	return text + fmt.Sprintf(", %s %sheld, %s refused; %s to %s recipients not stopped", number(t.held), would, number(t.refused),
+		number(t.through), number(t.throughTo))
 }

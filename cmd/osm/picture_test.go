@@ -113,7 +113,7 @@ func TestPictureTruth(t *testing.T) {
 	spam := func(id string, action osm.Action) {
 		m := letterOf(id, "a@b.c", "d@b.c")
 		m.Login, m.Client = lab.StolenLogin, netip.MustParseAddr("198.18.7.9")
-		m.Verdict = osm.Verdict{Action: action, Reason: "new-recipients"}
+		m.Verdict = osm.Verdict{Action: action, Reason: "new-recipients", Passive: true}
 		p.arrival(m)
 	}
 	p.arrival(letterOf("1xVUX1-000001-0j", "a@b.c"))
@@ -122,13 +122,13 @@ func TestPictureTruth(t *testing.T) {
 	spam("1xVUX1-000004-0j", osm.Hold)
 	own := letterOf("1xVUX1-000005-0j", "a@b.c")
 	own.Login = lab.StolenLogin
-	own.Verdict = osm.Verdict{Action: osm.Hold}
+	own.Verdict = osm.Verdict{Action: osm.Hold, Passive: true}
 	p.arrival(own)
 	p.end()
 	for _, want := range []string{"has been stolen", "5 messages, 3 of them spam",
-		"its owner      1 messages to 1 recipients, 1 stopped, the first after 0 messages to 0",
-		"stolen login   3 messages to 6 recipients, 2 stopped, the first after 1 messages to 2",
-		"wanted mail    1 messages to 1 recipients, none of them stopped"} {
+		"its owner      1 messages to 1 recipients, 1 would have been held, 0 refused; 0 to 0 recipients not stopped",
+		"stolen login   3 messages to 6 recipients, 2 would have been held, 0 refused; 1 to 2 recipients not stopped",
+		"wanted mail    1 messages to 1 recipients, none of them would have been stopped"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}

@@ -141,12 +141,17 @@ func (r *row) result() (string, lipgloss.Style) {
 			parts = append(parts, what)
 		}
 	}
-	if v := r.message.Verdict; v.Action != osm.Accept {
-		word := strings.ToUpper(v.Action.String())
-		if v.Passive || v.Shadow {
-			word = "would " + v.Action.String()
+	if v := &r.message.Verdict; r.stopped() {
+		style = colour(red).Bold(true)
+		switch {
+		case r.delivered > 0:
+			return "released: delivered", colour(green)
+		case r.failed > 0:
+			return "released: " + cmp.Or(r.refusal.String(), "failed"), colour(red)
 		}
-		parts = append(parts, osm.Printable(word+": "+v.Reason))
+		return osm.Printable(did[v.Action] + " " + v.ID + ": " + v.Reason), style
+	} else if v.Action != osm.Accept {
+		parts = append(parts, osm.Printable("would "+v.Action.String()+": "+v.Reason))
 		style = colour(red).Bold(true)
 	} else if r.failed > 0 {
 		style = colour(red)
@@ -166,6 +171,9 @@ func (r *row) result() (string, lipgloss.Style) {
 	}
 	return strings.Join(parts, ", "), style
 }
+
+// did says what Exim did with a message that was stopped.
+var did = map[osm.Action]string{osm.Hold: "HELD", osm.Reject: "REFUSED", osm.Defer: "DEFERRED", osm.Discard: "DISCARDED"}
 
 // Colours of the terminal's own palette.
 const (
