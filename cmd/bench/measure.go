@@ -173,7 +173,11 @@ func pieces(ctx context.Context, logs *tail.Reader) func(yield func(*piece) bool
 				for p := range todo {
 					p.entries = p.entries[:0]
 					for line := range p.chunk.Lines() {
-						p.entries = append(p.entries, exim.Entry{})
+						if len(p.entries) < cap(p.entries) { // what is there is written over
+							p.entries = p.entries[:len(p.entries)+1]
+						} else {
+							p.entries = append(p.entries, exim.Entry{})
+						}
 						parser.Parse(line, &p.entries[len(p.entries)-1])
 					}
 					p.done <- struct{}{}
