@@ -99,9 +99,13 @@ func (w *world) queue() *exim.Queue {
 }
 
 // serve starts the daemon, and returns when it can be asked.
-func (w *world) serve() {
+func (w *world) serve() { w.Helper(); w.begin(Options{}) }
+
+// begin is serve with other options.
+func (w *world) begin(o Options) {
 	w.Helper()
-	d, err := New(w.cfg, Options{Queue: func(context.Context) (*exim.Queue, error) { return w.queue(), nil }})
+	o.Queue = func(context.Context) (*exim.Queue, error) { return w.queue(), nil }
+	d, err := New(w.cfg, o)
 	if err != nil {
 		w.Fatal(err)
 	}

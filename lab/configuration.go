@@ -160,6 +160,9 @@ mail_spool:
   file = LAB_FOLDER/mail/$address_data
   user = LAB_USER
   group = LAB_GROUP
+  # Many bounces go to one mailbox: they wait for its lock, instead of looking again every 3 seconds.
+  no_use_lockfile
+  lock_fcntl_timeout = 1m
   delivery_date_add
   envelope_to_add
   return_path_add
