@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"osm/action"
+	"osm/exim"
 	"osm/lab"
 )
 
@@ -39,10 +40,10 @@ func TestDemo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	out := &curtain{fall: cancel, wanted: []string{"script     shop", "login      ", "inbound    ", "forward    ",
-		"bounce     <>", "has been stolen", "a script was planted", "──── alert: "}}
+		"bounce     <>", "has been stolen", "a script was planted", "a program on the server", "would reject", "──── alert: "}}
 	var complaints bytes.Buffer
 	p := &program{in: strings.NewReader(""), out: out, err: &complaints, now: time.Now}
-	d := demo{program: p, attack: lab.Attack{Login: time.Second, Script: 2 * time.Second}, keep: true, seed: 1}
+	d := demo{program: p, attack: lab.Attack{Login: time.Second, Script: 2 * time.Second, Local: 3 * time.Second}, keep: true, seed: 1}
 	if err := d.run(ctx); err != nil {
 		t.Fatalf("%v: %s", err, &complaints)
 	}
@@ -66,6 +67,35 @@ func TestDemo(t *testing.T) {
 	status := p.run(t.Context(), []string{"search", "-c", filepath.Join(folder, "osm.toml"), "--login", lab.StolenLogin})
 	if status != done || !strings.Contains(found.String(), lab.StolenLogin) {
 		t.Errorf("osm search in the kept folder: status %d, %s%s", status, &found, &complaints)
+	}
+}
+
+// TestDemoActive runs it with an Exim that asks, in each way, until something of each attack was stopped.
+func TestDemoActive(t *testing.T) {
+	if err := lab.Missing(); err != nil {
+		t.Skip(err)
+	}
+	for _, way := range []exim.Way{exim.ByACL, exim.ByRewrite} {
+		t.Run(string(way), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			out := &curtain{fall: cancel, wanted: []string{" REFUSED V", " HELD V", "hacked-script", "localhost-sender", "is stopped"}}
+			var complaints bytes.Buffer
+			d := demo{program: &program{in: strings.NewReader(""), out: out, err: &complaints, now: time.Now}, way: way, seed: 1,
+				attack: lab.Attack{Login: time.Second, Script: time.Second, Local: time.Second}}
+			if err := d.run(ctx); err != nil {
+				t.Fatalf("%v: %s", err, &complaints)
+			}
+			text := out.text.String()
+			for _, want := range []string{"What is held now", "osm release ", "\nwanted mail ", ": none of them stopped\n"} {
+				if !strings.Contains(text, want) {
+					t.Errorf("%q is missing in\n%s", want, text)
+				}
+			}
+			if len(out.wanted) > 0 || strings.Contains(text, "would reject") {
+				t.Errorf("%q are missing in\n%s", out.wanted, text)
+			}
+		})
 	}
 }
 

@@ -343,14 +343,14 @@ func (p *picture) end() {
 
 // text tells what became of a kind of message, or would have.
 func (t *tally) text(name string, active bool) string {
-	text := fmt.Sprintf("%-13s  %s messages to %s recipients", name, number(t.messages), number(t.recipients))
-	would := "would have been "
+	none, would := "none of them would have been stopped", "would have "
 	if active {
-		would = ""
+		none, would = "none of them stopped", ""
 	}
+	text := fmt.Sprintf("%-13s  %s messages to %s recipients: ", name, number(t.messages), number(t.recipients))
 	if t.held+t.refused == 0 {
-		return text + ", none of them " + would + "stopped"
+		return text + none
 	}
-	return text + fmt.Sprintf(", %s %sheld, %s refused; %s to %s recipients not stopped", number(t.held), would, number(t.refused),
-		number(t.through), number(t.throughTo))
+	return text + fmt.Sprintf("%sheld %s, refused %s, let through %s (to %s recipients)", would, number(t.held),
+		number(t.refused), number(t.through), number(t.throughTo))
 }

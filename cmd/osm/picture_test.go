@@ -93,7 +93,7 @@ func TestPictureHostile(t *testing.T) {
 	m := letterOf("1xVUX1-00000E-0j", "a\x1b]0;x\x07@b.c")
 	m.Login, m.Subject = "eve\n14:00:00 login", "\x1b[2J\u202egnp.exe "+strings.Repeat("wide 好", 100)
 	m.Script.Path = "/home/eve/a\r\nb/" + strings.Repeat("好", 100)
-	m.Verdict = osm.Verdict{Action: osm.Hold, Reason: "re\x1bason"}
+	m.Verdict = osm.Verdict{Action: osm.Hold, Reason: "re\x1bason", Passive: true}
 	p.arrival(m)
 	p.delivery(m, &osm.Delivery{Outcome: osm.Failed})
 	p.sent(&lab.Letter{Sender: "x\x1b[31m@y"}, errors.New("550 \x1b[0m"))
@@ -126,9 +126,9 @@ func TestPictureTruth(t *testing.T) {
 	p.arrival(own)
 	p.end()
 	for _, want := range []string{"has been stolen", "5 messages, 3 of them spam",
-		"its owner      1 messages to 1 recipients, 1 would have been held, 0 refused; 0 to 0 recipients not stopped",
-		"stolen login   3 messages to 6 recipients, 2 would have been held, 0 refused; 1 to 2 recipients not stopped",
-		"wanted mail    1 messages to 1 recipients, none of them would have been stopped"} {
+		"its owner      1 messages to 1 recipients: would have held 1, refused 0, let through 0 (to 0 recipients)",
+		"stolen login   3 messages to 6 recipients: would have held 2, refused 0, let through 1 (to 2 recipients)",
+		"wanted mail    1 messages to 1 recipients: none of them would have been stopped"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
