@@ -23,12 +23,20 @@ func (d *Detector) guise(l *look) {
 			// In place of the usual mail, not beside it, it may be a new version of the same program.
 			beside := 0.65 + 0.35*min(1, s.inHr/(s.busy(l.now)+1))
 			usual := min(1, s.repeats.of(repeatMean(m), 8)/0.6)
-			w[newSubject] = beside * usual * l.confident * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
+			w[newSubject] = beside * usual * l.confident * l.seasoned() * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
 			if l.from != nil && !l.from.mature(l.now) && w[foreignSender] == 0 {
 				w[newSubject] *= 0.6 // a new mailing under a new name of the same house
 			}
 		}
 	}
+}
+
+// seasoned is how far a login's subjects are a habit: one issue of a newsletter, however many its readers, is none yet.
+func (l *look) seasoned() float32 {
+	if l.m.Class != osm.Login {
+		return 1
+	}
+	return min(1, float32(l.s.week.Hours())/20)
 }
 
 // ownDomain tells whether the envelope sender's domain is one that the sender or his account has written as.
