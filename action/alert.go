@@ -98,7 +98,11 @@ func writeIncident(b *strings.Builder, i *incident.Incident) {
 	if len(i.Findings) > 0 {
 		b.WriteString("\nWhy:\n")
 		for _, f := range i.Findings {
-			fmt.Fprintf(b, "  %-20s %s (normally %s)\n", osm.Printable(f.Fact), osm.Printable(clip(f.Value, 120)), osm.Printable(clip(f.Normal, 120)))
+			normal := ""
+			if f.Normal != "" {
+				normal = " (normally " + osm.Printable(clip(f.Normal, 120)) + ")"
+			}
+			fmt.Fprintf(b, "  %-20s %s%s\n", osm.Printable(f.Fact), osm.Printable(clip(f.Value, 120)), normal)
 		}
 	}
 	if len(i.Samples) > 0 {

@@ -18,18 +18,20 @@ type layout struct {
 	widths []int
 }
 
-// Columns of a message's line: a fixed width, or a share in percent of what the fixed ones leave.
+// Columns of a message's line: a fixed width, or a share of what the fixed ones leave.
 var lineColumns = [...]struct {
 	head         string
 	fixed, share int
+	wide         bool // only where there is room
 }{
-	{"time", 8, 0}, {"class", 9, 0}, {"who", 0, 16}, {"from", 0, 18}, {"to", 3, 0}, {"first recipient", 0, 19},
-	{"subject", 0, 18}, {"result", 0, 29},
+	{"time", 8, 0, false}, {"class", 9, 0, false}, {"who", 0, 16, false}, {"from", 0, 18, false}, {"to", 3, 0, false},
+	{"first recipient", 0, 19, true}, {"subject", 0, 18, true}, {"result", 0, 29, false},
 }
 
 const (
 	columnGap = 2
 	leastLine = 100 // cells; narrower terminals wrap
+	wideLine  = 130
 	pipeLine  = 160
 )
 
@@ -38,13 +40,20 @@ func newLayout(width int) layout {
 		width = pipeLine
 	}
 	width = max(width, leastLine)
-	rest := width - columnGap*(len(lineColumns)-1)
+	rest, shares := width+columnGap, 0
 	for _, c := range lineColumns {
-		rest -= c.fixed
+		if !c.wide || width >= wideLine {
+			rest -= c.fixed + columnGap
+			shares += c.share
+		}
 	}
 	l := layout{width: width}
 	for _, c := range lineColumns {
-		l.widths = append(l.widths, c.fixed+rest*c.share/100)
+		cells := 0
+		if !c.wide || width >= wideLine {
+			cells = c.fixed + rest*c.share/shares
+		}
+		l.widths = append(l.widths, cells)
 	}
 	return l
 }
@@ -66,6 +75,9 @@ func (l layout) line(cells []string) string {
 func (l layout) styled(cells []string, class, result lipgloss.Style) string {
 	var b strings.Builder
 	for i, cell := range cells {
+		if l.widths[i] == 0 {
+			continue
+		}
 		cell = cut(cell, l.widths[i])
 		pad := strings.Repeat(" ", l.widths[i]-lipgloss.Width(cell)+columnGap)
 		switch i {
