@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"osm"
@@ -45,7 +46,7 @@ func (d *Detector) Explain(key osm.Key, now time.Time) (b Baseline, ok bool) {
 // named finds a sender by what people call it. It looks through all of them: several users may share a folder's name.
 func (d *Detector) named(key osm.Key) (found *sender) {
 	for _, s := range d.senders.ring {
-		if s.key == key && (found == nil || s.last > found.last) {
+		if s.key.Kind == key.Kind && strings.EqualFold(s.key.Value, key.Value) && (found == nil || s.last > found.last) {
 			found = s
 		}
 	}

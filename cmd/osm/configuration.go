@@ -37,6 +37,12 @@ func (p *program) configCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for i := range loaded.Rules {
+				r := &loaded.Rules[i]
+				r.Warn(func(key, problem string) {
+					fmt.Fprintf(p.out, "warning: rule %q: %s: %s\n", osm.Printable(r.Name), key, problem)
+				})
+			}
 			_, err = fmt.Fprintf(p.out, "%s: no mistakes\n", filesText(loaded.Files))
 			return err
 		},
