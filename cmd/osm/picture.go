@@ -351,6 +351,6 @@ func (t *tally) text(name string, active bool) string {
 	if t.held+t.refused == 0 {
 		return text + none
 	}
-	return text + fmt.Sprintf("%sheld %s, refused %s, let through %s (to %s recipients)", would, number(t.held),
+	return text + fmt.Sprintf("%sheld %s, refused %s, let through %s to %s", would, number(t.held),
 		number(t.refused), number(t.through), number(t.throughTo))
 }

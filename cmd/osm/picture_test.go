@@ -137,8 +137,8 @@ func TestPictureTruth(t *testing.T) {
 	p.arrival(own)
 	p.end()
 	for _, want := range []string{"has been stolen", "5 messages, 3 of them spam",
-		"its owner      1 messages to 1 recipients: would have held 1, refused 0, let through 0 (to 0 recipients)",
-		"stolen login   3 messages to 6 recipients: would have held 2, refused 0, let through 1 (to 2 recipients)",
+		"its owner      1 messages to 1 recipients: would have held 1, refused 0, let through 0 to 0",
+		"stolen login   3 messages to 6 recipients: would have held 2, refused 0, let through 1 to 2",
 		"wanted mail    1 messages to 1 recipients: none of them would have been stopped"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out)
