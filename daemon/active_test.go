@@ -190,6 +190,11 @@ func (w *stage) attacked() {
 	})
 	w.until("all wanted mail has arrived", func() bool { return w.arrived(wanted) })
 	w.untilOnlyHeld()
+	if w.count(func(v osm.Verdict) bool {
+		return v.Stops() && v.Key == osm.Key{Kind: osm.KeyScript, Value: lab.HackedFolder}
+	}) == 0 {
+		w.Error("the hacked script is stopped, but not charged with it")
+	}
 	for scene, most := range leaks {
 		reached := 0
 		for _, r := range spam[scene] {

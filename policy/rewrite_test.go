@@ -91,7 +91,7 @@ func TestForgedAddresses(t *testing.T) {
 func TestRewriteAnswers(t *testing.T) {
 	w := rewriter(t)
 	released := false
-	w.Released = func(id, verdict string) bool { return released && id == heldID && verdict == "V1" }
+	w.Released = func(id, verdict string) bool { return released && id == heldID && (verdict == "V1" || verdict == "") }
 	verdict := osm.Verdict{}
 	ask := func(recipient string) osm.Verdict {
 		r := &Request{State: Rewrite, Recipient: recipient, Message: osm.Message{ID: heldID}}
@@ -126,9 +126,13 @@ func TestRewriteAnswers(t *testing.T) {
 		t.Errorf("a forged address: %+v: it may be ours with a lost key, and must not be lost", v)
 	}
 	unsigned := "u." + base64.RawURLEncoding.EncodeToString([]byte("x@far.example")) + "@" + HoldDomain
-	verdict = osm.Verdict{Action: osm.Hold, ID: "V2"}
+	verdict, released = osm.Verdict{Action: osm.Hold, ID: "V2"}, false
 	if v := ask(unsigned); v.Action != osm.Defer {
 		t.Errorf("an unsigned address that is to be held: %+v", v)
+	}
+	released = true
+	if v := ask(unsigned); v.Action != osm.Divert || v.Detail != original {
+		t.Errorf("an unsigned address that was held and is released: %+v", v)
 	}
 	verdict = osm.Verdict{}
 	if v := ask(unsigned); v.Action != osm.Divert || v.Detail != original {
