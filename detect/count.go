@@ -12,7 +12,7 @@ func (d *Detector) count(l *look) {
 	s, m, e := l.s, l.m, l.slot
 	e.fade(l.now, d.halfLife)
 	e.messages++
-	if l.newNetwork && l.confident > 0.3 {
+	if l.newNetwork && (l.confident > 0.3 || d.young(s.first, l.now) > 0.5) { // a new sender has one place, not several
 		e.networks += d.elsewhere(l)
 	}
 	if l.newFrom {

@@ -70,6 +70,9 @@ func (d *Detector) weighAnswers(l *look) {
 	if e.unknown > 0 {
 		p := min(max(s.refused.of(0.02, 60), 0.09), 0.5)
 		ratio := e.unknown*float32(math.Log(float64(max(0.25/p, 1)))) - 0.22*(e.answers-e.unknown)
+		if l.m.Class == osm.Login && d.young(s.first, l.now) > 0.5 { // what he does now is not his habit yet, and half as bad a list is enough
+			ratio = max(ratio, e.unknown*newcomerDead-newcomerAlive*(e.answers-e.unknown))
+		}
 		w[refused] = min(max(ratio, 0)/16, 1) * d.most[refused]
 	}
 	if e.spam > 0 {
@@ -78,6 +81,13 @@ func (d *Detector) weighAnswers(l *look) {
 		w[refusedAsSpam] = min(max(ratio-1, 0)/20, 1) * d.most[refusedAsSpam]
 	}
 }
+
+// A newcomer's answers are compared with a list of 4 % dead addresses, and a thief's with 15 %: the logarithms of 0.15/0.04
+// and of 0.96/0.85.
+const (
+	newcomerDead  = 1.32
+	newcomerAlive = 0.122
+)
 
 // weighHerd weighs what this sender began to have in common with others within the last day. Only those join a herd who
 // write to strangers from a place unusual for them, or are new.
