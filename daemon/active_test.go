@@ -281,7 +281,8 @@ func TestActiveClosed(t *testing.T) {
 		t.Run(string(way), func(t *testing.T) {
 			w := newStage(t, way, true)
 			ctx := within(t)
-			err := w.exim.Deliver(ctx, w.exim.SMTP(), lab.Caller{}, "x@osm.test", []string{"smtp@far.example"}, "Subject: x\n\nBody\n")
+			err := w.exim.Deliver(ctx, w.exim.SMTP(), lab.Caller{}, "x@osm.test", []string{"smtp@far.example"},
+				"Subject: x\n\nBody\n")
 			if way == exim.ByACL && (err == nil || !strings.Contains(err.Error(), "451")) || way == exim.ByRewrite && err != nil {
 				t.Errorf("over SMTP without osm: %v", err)
 			}

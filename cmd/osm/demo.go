@@ -58,7 +58,8 @@ func (p *program) demo() *cobra.Command {
 		},
 	}
 	c.Flags().DurationVar(&d.span, "for", 0, "end by itself after this time (default: Ctrl-C ends it)")
-	c.Flags().StringVar((*string)(&d.way), "active", "", "let Exim ask osm and do as it says: by ACLs, or with --active=rewrite by a rewrite rule")
+	c.Flags().StringVar((*string)(&d.way), "active", "",
+		"let Exim ask osm and do as it says: by ACLs, or with --active=rewrite by a rewrite rule")
 	c.Flags().Lookup("active").NoOptDefVal = string(exim.ByACL)
 	c.Flags().BoolVar(&d.keep, "keep", false, "leave the folder with log, spool and history, for the other commands")
 	c.Flags().Uint64Var(&d.seed, "seed", 1, "draws the people and what they send")
@@ -94,8 +95,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.learn(ctx, server, town, cfg); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "A private Exim runs in %s; people send through it, and osm follows its log.\n%s\n%s\n\n", server.Folder(),
-		"From a made-up log of two weeks osm has learned who usually sends what (osm replay --learn).", whatIsDone[d.way])
+	fmt.Fprintf(d.out, "A private Exim runs in %s; people send through it, and osm follows its log.\n"+
+		"From a made-up log of two weeks osm has learned who usually sends what (osm replay --learn).\n%s\n\n",
+		server.Folder(), whatIsDone[d.way])
 	show := newPicture(d.out, d.now)
 	show.active = d.way != ""
 	bell, err := newPager(show.alert)
@@ -113,9 +115,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 // whatIsDone says what becomes of what osm finds.
 var whatIsDone = map[exim.Way]string{
-	"":             "It only watches: what it would hold or reject goes out all the same. (With --active it does not.)",
-	exim.ByACL:     "Exim asks osm about every message from its ACLs: what is HELD waits in Exim's queue, what is REFUSED is not taken.",
-	exim.ByRewrite: "Exim asks osm by a rewrite rule: what is HELD waits in Exim's queue, what is REFUSED is returned to its sender.",
+	"": "It only watches: what it would hold or reject goes out all the same. (With --active it does not.)",
+	exim.ByACL: "Exim asks osm about every message from its ACLs: what is HELD " +
+		"waits in Exim's queue, what is REFUSED is not taken.",
+	exim.ByRewrite: "Exim asks osm by a rewrite rule: what is HELD " +
+		"waits in Exim's queue, what is REFUSED is returned to its sender.",
 }
 
 // attackWithin says when the spam begins: in good time to be seen.
@@ -151,7 +155,8 @@ func (d *demo) configuration(server *lab.Exim) (config.Config, error) {
 	})
 }
 
-// learn gives osm a past: it learns who usually sends what from two weeks of a log, as osm replay --learn does on a server.
+// learn gives osm a past: it learns who usually sends what from two weeks of a log, as osm replay --learn does on a
+// server.
 func (d *demo) learn(ctx context.Context, server *lab.Exim, town *lab.Town, cfg config.Config) error {
 	path := filepath.Join(server.Folder(), "past.log")
 	if err := d.toFile(path, func(w io.Writer) error { return town.WritePast(w, d.now()) }); err != nil {

@@ -40,10 +40,12 @@ func TestDemo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	out := &curtain{fall: cancel, wanted: []string{"script     shop", "login      ", "inbound    ", "forward    ",
-		"bounce     <>", "has been stolen", "a script was planted", "a program on the server", "would reject", "──── alert: "}}
+		"bounce     <>", "has been stolen", "a script was planted", "a program on the server",
+		"would reject", "──── alert: "}}
 	var complaints bytes.Buffer
 	p := &program{in: strings.NewReader(""), out: out, err: &complaints, now: time.Now}
-	d := demo{program: p, attack: lab.Attack{Login: time.Second, Script: 2 * time.Second, Local: 3 * time.Second}, keep: true, seed: 1}
+	d := demo{program: p, keep: true, seed: 1,
+		attack: lab.Attack{Login: time.Second, Script: 2 * time.Second, Local: 3 * time.Second}}
 	if err := d.run(ctx); err != nil {
 		t.Fatalf("%v: %s", err, &complaints)
 	}
@@ -79,7 +81,8 @@ func TestDemoActive(t *testing.T) {
 		t.Run(string(way), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
-			out := &curtain{fall: cancel, wanted: []string{" REFUSED V", " HELD V", "hacked-script", "localhost-sender", "is stopped"}}
+			out := &curtain{fall: cancel, wanted: []string{" REFUSED V", " HELD V", "hacked-script",
+				"localhost-sender", "is stopped"}}
 			var complaints bytes.Buffer
 			d := demo{program: &program{in: strings.NewReader(""), out: out, err: &complaints, now: time.Now}, way: way, seed: 1,
 				attack: lab.Attack{Login: time.Second, Script: time.Second, Local: time.Second}}

@@ -50,13 +50,15 @@ func (d *demo) held(ctx context.Context, show *picture) error {
 	}
 	wanted := slices.IndexFunc(list.List, func(m service.HeldOne) bool { return show.wanted(m.ID) })
 	if wanted < 0 {
-		fmt.Fprintf(show, "\nAll of it is spam. On a server, osm release %s would let one go out, and\nosm release --key %s,%s all of this sender's.\n",
+		fmt.Fprintf(show, "\nAll of it is spam. On a server, osm release %s would let one go out, and\n"+
+			"osm release --key %s,%s all of this sender's.\n",
 			list.List[0].ID, list.List[0].Key.Kind, list.List[0].Key.Value)
 		return nil
 	}
 	m := list.List[wanted]
 	show.headline(fmt.Sprintf("%s was held and is wanted: it is let go (osm release %s)", m.ID, m.ID))
-	answer, err := tell[service.HeldAnswer](ctx, d.program, http.MethodPost, "held", service.HeldOrder{What: service.Release, IDs: []string{m.ID}})
+	answer, err := tell[service.HeldAnswer](ctx, d.program, http.MethodPost, "held",
+		service.HeldOrder{What: service.Release, IDs: []string{m.ID}})
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,8 @@ func TestPictureHostile(t *testing.T) {
 
 // TestPictureNarrow: a terminal of 100 cells shows what matters most, whole.
 func TestPictureNarrow(t *testing.T) {
-	cells := []string{"14:00:00", "localhost", "alice@osm.test", "203.0.113.7 DE", "1", "a@b.c", "hello", "would reject: new-recipients"}
+	cells := []string{"14:00:00", "localhost", "alice@osm.test", "203.0.113.7 DE", "1", "a@b.c", "hello",
+		"would reject: new-recipients"}
 	for width, want := range map[int]bool{100: false, 160: true} {
 		line := newLayout(width).line(cells)
 		if strings.Contains(line, "hello") != want || lipgloss.Width(line) > width || !strings.HasSuffix(line, cells[7]) {
