@@ -98,11 +98,17 @@ func (d *Detector) flooding(l *look, fresh float32) float32 {
 	case l.m.Class != osm.Login:
 		return elsewhere
 	case s.newRecipient.all < 20:
-		return max(elsewhere, logPart(fresh/600, 2.5)*d.young(s.first, l.now))
+		// He is new, or was there all the time and hardly ever wrote.
+		return max(elsewhere, logPart(fresh/600, 2.5)*max(d.young(s.first, l.now), idle(s, l.now)))
 	case s.newRecipient.of(0.25, 12) > 0.4:
 		return elsewhere
 	}
 	return max(elsewhere, logPart(fresh/400, 2.5))
+}
+
+// idle is how far a sender is known to write hardly ever: he was first seen long ago, and little came of it.
+func idle(s *sender, now window.Seconds) float32 {
+	return min(max(float32(window.Elapsed(s.first, now))/day-10, 0)/10, 1)
 }
 
 // logPart is 0 up to 1 and grows by one part of the whole with every doubling, up to 1.
