@@ -82,7 +82,7 @@ func (q *Queue) walk(ctx context.Context, queue, dir string, yield func(Place, e
 		return true
 	}
 	if err != nil {
-		return yield(Place{}, fmt.Errorf("look into the queue: %w", err))
+		return yield(Place{}, fmt.Errorf("look into the queue: %w", errors.Join(q.Rights(), err)))
 	}
 	defer folder.Close()
 	top := filepath.Base(dir) == "input"

@@ -86,7 +86,7 @@ func (q *Queue) change(ctx context.Context, o operation, places ...Place) error 
 			said := q.command(ctx, o, queue, ids)
 			for _, id := range ids {
 				if err := o.done(q.Find(id)); err != nil {
-					failures = append(failures, &QueueError{id, o.name, errors.Join(err, said)})
+					failures = append(failures, &QueueError{id, o.name, errors.Join(q.Rights(), err, said)})
 				}
 			}
 			if ctx.Err() != nil {
