@@ -23,7 +23,7 @@ func (d *Detector) guise(l *look) {
 			// In place of the usual mail, not beside it, it may be a new version of the same program.
 			beside := 0.65 + 0.35*min(1, s.inHr/(s.busy(l.now)+1))
 			usual := min(1, s.repeats.of(repeatMean(m), 8)/0.6)
-			w[newSubject] = beside * usual * l.confident * l.seasoned() * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
+			w[newSubject] = beside * usual * l.confident * s.seasoned() * surprise(s.newSubject.of(0.5, 6), d.most[newSubject])
 			if l.from != nil && !l.from.mature(l.now) && w[foreignSender] == 0 {
 				w[newSubject] *= 0.6 // a new mailing under a new name of the same house
 			}
@@ -31,12 +31,16 @@ func (d *Detector) guise(l *look) {
 	}
 }
 
-// seasoned is how far a login's subjects are a habit: one issue of a newsletter, however many its readers, is none yet.
-func (l *look) seasoned() float32 {
-	if l.m.Class != osm.Login {
-		return 1
+// seasoned is how far the sender has a subject that lasts. A newsletter has another one for each issue, however many its
+// readers, and the next one is no surprise.
+func (s *sender) seasoned() float32 {
+	var longest window.Seconds
+	for i := range s.subjects {
+		if a := &s.subjects[i]; a.trust >= matureTrust {
+			longest = max(longest, window.Elapsed(a.born, a.last))
+		}
 	}
-	return min(1, float32(l.s.week.Hours())/20)
+	return min(1, float32(longest)/(5*day))
 }
 
 // ownDomain tells whether the envelope sender's domain is one that the sender or his account has written as.
