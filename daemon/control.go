@@ -30,6 +30,7 @@ type Status struct {
 	Lists     int           `json:"lists"`     // entries
 	Incidents int           `json:"incidents"` // live ones
 	Held      int           `json:"held"`      // messages
+	Rights    string        `json:"rights"`    // what keeps the daemon from changing Exim's queue; "" is nothing
 	Letters   int           `json:"letters"`   // alerts that have not arrived yet
 	Notices   []string      `json:"notices"`   // what is missing or damaged beside the log
 }
@@ -151,10 +152,17 @@ func reply(w http.ResponseWriter, status int, v any) {
 func (s *session) status(ctx context.Context) Status {
 	health := s.store.Health(ctx)
 	logs := s.follower.Status()
+	rights := ""
+	if q := s.holds.queue.Load(); q != nil {
+		if err := q.Rights(); err != nil {
+			rights = err.Error()
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Status{Mode: s.cfg.Policy.Mode, Logs: logs, Store: health, Track: s.engine.Track.Stats(), Rules: s.engine.Policy.Stats(),
-		Lists: len(s.ledger.Entries()), Notices: s.engine.Enrich.Notices()}
+		Lists: len(s.ledger.Entries()), Notices: s.engine.Enrich.Notices(),
+		Rights: rights}
 	st.Held, _, _ = s.holds.book.Size()
 	for _, i := range s.alarm.book.All() {
 		if i.Live() {

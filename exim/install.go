@@ -58,6 +58,12 @@ func (i *Installer) manifestPath() string {
 	return i.path(dir + "/manifest.json")
 }
 
+// Hooked tells whether an installation is noted. Others than root may not read more of it.
+func (i *Installer) Hooked() bool {
+	_, err := os.Stat(i.manifestPath())
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // readManifest returns nil when nothing is installed.
 func (i *Installer) readManifest() (*manifest, error) {
 	data, err := os.ReadFile(i.manifestPath())

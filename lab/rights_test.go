@@ -51,7 +51,8 @@ func TestServiceRights(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			ids := frozenMail(t, e, strings.ReplaceAll(test.name, " ", "-"))
 			u := e.users["watcher"]
-			cmd := exec.CommandContext(within(t), setpriv, append(test.more, "--reuid", strconv.Itoa(u.uid), "--regid", strconv.Itoa(u.gid),
+			cmd := exec.CommandContext(within(t), setpriv, append(test.more,
+				"--reuid", strconv.Itoa(u.uid), "--regid", strconv.Itoa(u.gid),
 				"--groups", test.groups, "--inh-caps", "-all", "--bounding-set", test.set, "--",
 				program, "-test.run", "^TestServiceRights$", "-test.v")...)
 			cmd.Dir = "/"
@@ -111,7 +112,7 @@ func wantDone(t *testing.T, e *Exim, sink *Sink, said string, ids []string) {
 	}
 }
 
-// wantRefused wants every message to be frozen as before, and each error to name the drop-in, and all to name what is missing.
+// wantRefused wants every message to be frozen as before, and each error to name the drop-in and what is missing.
 func wantRefused(t *testing.T, e *Exim, said string, ids, missing []string) {
 	for i, id := range ids {
 		if m, err := e.Queue().Find(id); err != nil || m.Frozen.IsZero() {
@@ -133,7 +134,8 @@ func frozenMail(t *testing.T, e *Exim, name string) (ids []string) {
 	for i := range 3 {
 		recipient := fmt.Sprintf("%s-%d@%s", name, i, DomainG)
 		// -odq: it is left to the queue, so that it can be frozen before it is delivered.
-		if err := e.Submit(within(t), Submission{Args: []string{"-odq", "-t", "-i"}, Input: letter(recipient, recipient)}); err != nil {
+		s := Submission{Args: []string{"-odq", "-t", "-i"}, Input: letter(recipient, recipient)}
+		if err := e.Submit(within(t), s); err != nil {
 			t.Fatal(err)
 		}
 		line, err := e.WaitLog(within(t), " <= ", recipient)

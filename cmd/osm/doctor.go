@@ -250,11 +250,19 @@ func (e *examination) daemon(ctx context.Context, p *program) {
 	for _, log := range status.Logs {
 		e.followed(&log)
 	}
+	e.rights(&status, newInstaller(e.loaded).Hooked())
 	if status.Letters > 0 {
 		e.add("alerts", notice, "look at the [alert] table of the configuration", "%d have not arrived yet", status.Letters)
 	}
 	for _, text := range status.Notices {
 		e.add("daemon", notice, "", "%s", text)
+	}
+}
+
+// rights tells what the daemon lacks to end holds. One that only watches needs no more.
+func (e *examination) rights(status *daemon.Status, hooked bool) {
+	if status.Rights != "" && (hooked || status.Held > 0) {
+		e.add("held mail", problem, "read "+exim.ServiceRights+" and then: "+moreRights, "%s", status.Rights)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"osm"
 	"osm/config"
+	"osm/daemon"
 	"osm/exim"
 )
 
@@ -88,6 +89,29 @@ func TestAllows(t *testing.T) {
 func TestPermissionHint(t *testing.T) {
 	if hint := permissionHint("/nonexistent/folder/mainlog"); !strings.Contains(hint, "setfacl") {
 		t.Errorf("root's group is no group to join: %s", hint)
+	}
+}
+
+func TestRights(t *testing.T) {
+	const lacks = "NoNewPrivileges is set"
+	for _, test := range []struct {
+		status daemon.Status
+		hooked bool
+		want   bool
+	}{
+		{daemon.Status{Rights: lacks}, false, false}, // it only watches
+		{daemon.Status{Rights: lacks}, true, true},
+		{daemon.Status{Rights: lacks, Held: 1}, false, true},
+		{daemon.Status{Held: 1}, true, false},
+	} {
+		var e examination
+		e.rights(&test.status, test.hooked)
+		if found := len(e.findings) == 1; found != test.want {
+			t.Errorf("%+v, hooked %v: %+v", test.status, test.hooked, e.findings)
+		} else if f := e.findings; found && (f[0].State != problem || f[0].Text != lacks ||
+			!strings.Contains(f[0].Do, "/usr/share/doc/osm/active.conf /etc/systemd/system/osm.service.d/")) {
+			t.Errorf("%+v", f)
+		}
 	}
 }
 

@@ -156,8 +156,27 @@ func (p *program) installExim(ctx context.Context, f *eximFlags) error {
 		return p.eximJSON(done, nil)
 	}
 	p.eximFiles("written:", done)
-	_, err = fmt.Fprintln(p.out, "Exim asks osm. Undo it with: osm exim uninstall")
+	if _, err = fmt.Fprintln(p.out, "Exim asks osm. Undo it with: osm exim uninstall"); err != nil {
+		return err
+	}
+	if !exists(exim.ServiceRights) || exists(rightsPlace) {
+		return nil
+	}
+	_, err = fmt.Fprintf(p.out, "The service may not yet release or delete what it holds. Read %s, and then:\n  %s\n",
+		exim.ServiceRights, moreRights)
 	return err
+}
+
+// rightsPlace is where systemd finds the drop-in, and moreRights puts it there.
+const (
+	rightsPlace = "/etc/systemd/system/osm.service.d/active.conf"
+	moreRights  = "install -D -m 644 " + exim.ServiceRights + " " + rightsPlace +
+		" && systemctl daemon-reload && systemctl restart osm"
+)
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (p *program) eximCheck() *cobra.Command {
