@@ -77,10 +77,11 @@ func (e *evidence) fade(now window.Seconds, halfLife float64) {
 // tick closes the hours that are over. Only hours before now count as usual.
 func (s *sender) tick(now window.Seconds) {
 	if today := now / day; today != s.day {
+		quiet := s.worst < calm && !s.outOfCharacter()
 		for _, h := range s.habits() {
-			h.close(s.worst < calm)
+			h.close(quiet)
 		}
-		if s.worst < calm && s.day != 0 {
+		if quiet && s.day != 0 {
 			s.topDay = window.Step(s.topDay, window.ToLevel(s.strangers), 0.7, 0.05)
 		}
 		s.day, s.worst, s.strangers = today, 0, 0
@@ -94,6 +95,12 @@ func (s *sender) tick(now window.Seconds) {
 		s.week.Quiet(s.hour+1, hour)
 	}
 	s.hour, s.inHr = hour, 0
+}
+
+// outOfCharacter tells of a day on which a person who mostly writes to those he knows wrote to many strangers: one day, however
+// little else was odd, does not make that a habit.
+func (s *sender) outOfCharacter() bool {
+	return s.key.Kind == osm.KeyLogin && s.worst >= 5.5 && s.newRecipient.all >= 50 && s.newRecipient.of(0.25, 12) < 0.25
 }
 
 // calm is the score up to which a day's mail may become a habit.
