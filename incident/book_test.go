@@ -69,6 +69,17 @@ func TestLife(t *testing.T) {
 	}
 }
 
+// TestWatchingStopsNobody: what was only found in the log goes on.
+func TestWatchingStopsNobody(t *testing.T) {
+	b := NewBook(DefaultConfig())
+	m := found(noon, "alice", osm.Reject)
+	m.Verdict.Passive = true
+	i, _ := b.Note(m)
+	if b.Note(m); i.State != Open || !i.Passive {
+		t.Errorf("%s, passive %v", i.State, i.Passive)
+	}
+}
+
 func TestNothingFound(t *testing.T) {
 	b := NewBook(DefaultConfig())
 	shadow := found(noon, "alice", osm.Hold)

@@ -19,7 +19,7 @@ type State string
 const (
 	Open     State = "open"     // something was found
 	Growing  State = "growing"  // ten times as much since it was opened
-	Stopped  State = "stopped"  // the sender's mail is refused
+	Stopped  State = "stopped"  // the sender's mail is refused; never where osm only watches
 	Closed   State = "closed"   // quiet for a while, or a person closed it
 	Reopened State = "reopened" // it started again
 )
@@ -110,7 +110,7 @@ func (i *Incident) note(m *osm.Message) bool {
 	case i.State == Closed:
 		i.Closed = time.Time{}
 		i.turn(m.Time, Reopened, "it started again: "+v.Detail)
-	case harder && v.Action == osm.Reject && i.State != Stopped:
+	case harder && v.Action == osm.Reject && !v.Passive && i.State != Stopped:
 		i.turn(m.Time, Stopped, v.Detail)
 	case (i.State == Open || i.State == Reopened) && i.Messages >= growth:
 		i.turn(m.Time, Growing, v.Detail)
