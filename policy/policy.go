@@ -82,7 +82,9 @@ func (p *Policy) Decide(m *osm.Message, found osm.Verdict) osm.Verdict {
 		case !decided:
 			continue
 		case v.Shadow:
-			shadow = v
+			if shadow.Rule == "" || v.Action.Severity() > shadow.Action.Severity() {
+				shadow = v
+			}
 			continue
 		case v.Action == osm.Accept:
 			return v
