@@ -82,7 +82,7 @@ func (p *Policy) Decide(m *osm.Message, found osm.Verdict) osm.Verdict {
 		case !decided:
 			continue
 		case v.Shadow:
-			if shadow.Rule == "" || v.Action.Severity() > shadow.Action.Severity() {
+			if v.Action.Severity() >= shadow.Action.Severity() {
 				shadow = v
 			}
 			continue
