@@ -11,8 +11,8 @@ type Config struct {
 	Suspect  float64      `toml:"suspect" doc:"Score from which a sender's mail is held until the receivers' answers to what went out before are known."`
 	Stop     float64      `toml:"stop" doc:"Score from which a sender's mail is refused."`
 	HalfLife osm.Duration `toml:"half_life" doc:"Time in which old evidence loses half of its weight."`
-	Senders  int          `toml:"senders" doc:"How many senders are remembered; the one silent for longest is forgotten first. About 1 KB each."`
-	Known    int          `toml:"known" doc:"How many pairs of sender and recipient are remembered in all; the oldest are forgotten first. About 12 bytes each."`
+	Senders  int          `toml:"senders" doc:"How many senders are remembered; the one silent for longest is forgotten first. About 2 KB each."`
+	Known    int          `toml:"known" doc:"How many pairs of sender and recipient are remembered in all; the oldest are forgotten first. 11 to 22 bytes each."`
 
 	Weights map[string]float64 `toml:"weights" doc:"Weights of single facts other than the default, by the names of the table in doc/detection.md. 0 switches a fact off."`
 }
