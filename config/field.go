@@ -51,7 +51,7 @@ func (l fieldList) like(name string) string {
 	far := 1 + len(name)/3
 	best, least := "", far
 	for _, f := range l {
-		d := distance(name, f.name)
+		d := osm.EditDistance(name, f.name)
 		if strings.HasPrefix(f.name, name) || strings.HasPrefix(name, f.name) {
 			d = min(d, far)
 		}
@@ -60,30 +60,6 @@ func (l fieldList) like(name string) string {
 		}
 	}
 	return best
-}
-
-// distance counts the characters to insert, remove, replace or swap to get from one name to the other.
-func distance(a, b string) int {
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }
 
 // typeName says in words what a setting wants: "must be " + typeName.

@@ -200,9 +200,5 @@ func (e *Enricher) local(domain string) bool {
 
 // domainOf is the domain of an address in lower case, "" when it has none.
 func domainOf(address string) string {
-	domain := address[strings.LastIndexByte(address, '@')+1:]
-	if len(domain) == len(address) {
-		return ""
-	}
-	return strings.ToLower(domain) // allocates only where there is something to lower
+	return strings.ToLower(osm.Domain(address)) // allocates only where there is something to lower
 }
