@@ -107,11 +107,6 @@ func (l *Lists) Match(m *osm.Message, now time.Time) (Entry, bool) {
 	return block, blocked
 }
 
-// MatchClient is Match for what is known when a client connects.
-func (l *Lists) MatchClient(client netip.Addr, now time.Time) (Entry, bool) {
-	return l.Match(&osm.Message{Client: client}, now)
-}
-
 func (ix *index) matches(m *osm.Message) func(func(Entry) bool) {
 	return func(yield func(Entry) bool) {
 		for kind := osm.NoKey + 1; kind <= osm.KeyHost; kind++ {
