@@ -17,6 +17,7 @@ import (
 // level do not know each other but where it is written here. A new room gets a row.
 var arrows = map[string][]string{
 	"osm":    {},
+	"access": {},
 	"action": {"incident", "window"},
 	"chart":  {}, "check": {}, "exim": {}, "fleet": {}, "netwatch": {}, "panel": {}, "store": {}, "tail": {},
 	"window":   {},
@@ -37,7 +38,7 @@ var arrows = map[string][]string{
 }
 
 var rooms = []string{"action", "hold", "incident", "policy", "detect", "check", "enrich", "panel", "track", "store", "tail", "exim", "window",
-	"netwatch", "fleet"}
+	"netwatch", "fleet", "access"}
 
 // source is one Go file of the module that is not a test.
 type source struct {
