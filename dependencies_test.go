@@ -17,7 +17,7 @@ import (
 func TestDependenciesPage(t *testing.T) {
 	mod := read(t, "go.mod")
 	versions := make(map[string]string)
-	for _, m := range regexp.MustCompile(`(?m)^\t(\S+\.\S+) (v\S+)`).FindAllStringSubmatch(mod, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^(?:\t|require )(\S+\.\S+) (v\S+)`).FindAllStringSubmatch(mod, -1) {
 		versions[m[1]] = m[2]
 	}
 	used := make(map[string]bool)
