@@ -42,7 +42,8 @@ type Message struct {
 	Recipients []string
 	HasSubject bool // Exim logged the subject
 
-	Verdict Verdict // what osm decided (or would have decided) at arrival
+	Verdict  Verdict   // what osm decided (or would have decided) at arrival
+	Opinions *Opinions // what outside checks said of it; nil when none was asked
 }
 
 // Script is where a local submission came from.

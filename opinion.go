@@ -1,0 +1,61 @@
+package osm
+
+// Opinions are what outside checks said of one message: block lists, SPF, signatures, greylisting, a content scanner. The zero
+// value means that nothing was asked. All strings but those named as osm's own words come from the network and are hostile.
+type Opinions struct {
+	Listings []Listing // on DNS block lists
+	Weight   float64   // sum of their weights
+
+	SPF    string // of the submitting host for the sender's domain (RFC 7208 section 2.6): pass, fail, softfail ...; "" when not asked
+	OwnSPF string // of the address this server sends from, for the sender's domain: what receivers will find
+	DKIM   string // none, pass (a valid signature of the From domain), unaligned (valid, of another domain) or fail
+	DMARC  string // none (the From domain publishes nothing), pass or fail (RFC 7489 section 3)
+	Asked  string // policy that the From domain publishes for failures: none, quarantine or reject; "" when it has none
+
+	Greylist string // new (seen for the first time), early (came back too soon), passed or known; "" when not asked
+
+	Score       float64  // of the content scanner, by its own scale
+	ScoredBy    string   // rspamd or spamassassin; "" when none has scored
+	Advice      string   // what the scanner would do, in its own words
+	Links       []string // hosts that links in the content point to, in small letters, once each
+	LinkCount   int      // links, each counted
+	Attachments []string // media types of the attachments in small letters, in their order
+	Extensions  []string // the last extension of each attachment's name in small letters, without the dot; "" for none
+
+	Failed  []string // names of the checks that gave no answer: deadline, dead, breaker open
+	Verdict Verdict  // what the checks' own actions ask for; the zero value where they only tell facts
+}
+
+// Listing is one entry on a DNS block list.
+type Listing struct {
+	List   string  `json:"list"`   // zone of the list, as configured
+	Of     string  `json:"of"`     // what was looked up: client, helo, sender or link
+	Value  string  `json:"value"`  // the address or domain that is listed
+	Code   string  `json:"code"`   // the list's answer, such as 127.0.0.2
+	Name   string  `json:"name"`   // what the code means, such as spam or pbl; "" when the configuration does not say
+	Weight float64 `json:"weight"` // as configured
+}
+
+// Merge takes over what another check has said. What both said is the later one's; lists are joined; of two verdicts the more
+// severe one stays.
+func (o *Opinions) Merge(other *Opinions) {
+	o.Listings = append(o.Listings, other.Listings...)
+	o.Weight += other.Weight
+	for _, f := range []struct{ mine, other *string }{{&o.SPF, &other.SPF}, {&o.OwnSPF, &other.OwnSPF}, {&o.DKIM, &other.DKIM},
+		{&o.DMARC, &other.DMARC}, {&o.Asked, &other.Asked}, {&o.Greylist, &other.Greylist}, {&o.Advice, &other.Advice}} {
+		if *f.other != "" {
+			*f.mine = *f.other
+		}
+	}
+	if other.ScoredBy != "" {
+		o.Score, o.ScoredBy = other.Score, other.ScoredBy
+	}
+	o.LinkCount += other.LinkCount
+	o.Links = append(o.Links, other.Links...)
+	o.Attachments = append(o.Attachments, other.Attachments...)
+	o.Extensions = append(o.Extensions, other.Extensions...)
+	o.Failed = append(o.Failed, other.Failed...)
+	if other.Verdict.Action.Severity() > o.Verdict.Action.Severity() {
+		o.Verdict = other.Verdict
+	}
+}
