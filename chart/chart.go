@@ -1,6 +1,7 @@
-// Package chart draws small pictures as SVG: sums over time and rankings, for reports, mails and pages alike. A picture
-// needs no script, no style sheet and no font of its own, follows the page's text colour, and tells its numbers to
-// whoever can't see it. What is drawn may be hostile: every text is escaped here. Choosing what to draw is left to others.
+// Package chart draws small pictures: sums over time, rankings and spans. A picture is described once and drawn as SVG
+// for pages and reports, or as PNG for mail, whose readers mostly refuse SVG. It needs no script, no style sheet and no
+// font of its own, follows the page's text colour, and tells its numbers to whoever can't see it. What is drawn may be
+// hostile: every text is escaped here. Choosing what to draw is left to others.
 package chart
 
 import (
@@ -26,7 +27,40 @@ type Time struct {
 	Start  time.Time // of the first value, in the zone in which times are to be shown
 	Step   time.Duration
 	Series []Series
-	Lines  bool // lines over each other; otherwise bars on top of each other
+	Lines  bool    // lines over each other; otherwise bars on top of each other
+	Usual  float64 // a level to compare with, drawn as a dashed line; 0: none
+	Label  string  // of Usual
+	Marks  []Mark  // moments, drawn as upright lines
+	Format Format
+}
+
+// Mark is a moment with its name.
+type Mark struct {
+	Time time.Time
+	Text string
+}
+
+// Format is how a language writes times below a picture, as layouts of package time. The zero value is English.
+type Format struct {
+	Day     string // "Jan 2"
+	Minute  string // "15:04"
+	Moment  string // "Jan 2 15:04"
+	Decimal string // ".", between 1 and 2 in 1.2k
+}
+
+func (f Format) full() Format {
+	if f.Day == "" {
+		return Format{Day: "Jan 2", Minute: "15:04", Moment: "Jan 2 15:04", Decimal: "."}
+	}
+	return f
+}
+
+// layout is how times are written below a picture of a span.
+func (f Format) layout(span time.Duration) string {
+	if span > 36*time.Hour {
+		return f.Day
+	}
+	return f.Minute
 }
 
 // The picture's measures, in its own units. It scales to the width it is given.
@@ -43,24 +77,31 @@ const (
 // palette can be told apart by people who do not see all colours (Okabe and Ito).
 var palette = [...]string{"#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999"}
 
-// SVG draws the picture.
-func (t Time) SVG() template.HTML {
+// SVG draws the picture for a page.
+func (t Time) SVG() template.HTML { return t.draw().svg() }
+
+// PNG draws the picture for a mail.
+func (t Time) PNG() ([]byte, error) { return t.draw().png() }
+
+func (t Time) draw() *drawing {
 	t = t.coarse()
-	p := picture{b: make([]byte, 0, 8<<10)}
-	p.open(t.Title, height)
-	p.legend(t.Series)
+	t.Format = t.Format.full()
+	d := newDrawing(t.Title, height)
+	d.legend(t)
 	steps := 0
 	for _, s := range t.Series {
 		steps = max(steps, len(s.Values))
 	}
-	highest := p.scale(t.highest(steps))
-	p.dates(t, steps)
+	highest := d.scale(max(t.highest(steps), positive(t.Usual)), t.Format)
+	d.dates(t, steps)
 	if t.Lines {
-		p.lines(t, steps, highest)
+		d.lines(t, steps, highest)
 	} else {
-		p.bars(t, steps, highest)
+		d.bars(t, steps, highest)
 	}
-	return p.close()
+	d.usual(t, highest)
+	d.marks(t, steps)
+	return d
 }
 
 // coarse adds up neighbouring values until there are few enough to be seen; of lines it takes the highest.
@@ -71,6 +112,9 @@ func (t Time) coarse() Time {
 	}
 	n := max(1, (most+mostSteps-1)/mostSteps)
 	t.Step *= time.Duration(n)
+	if !t.Lines {
+		t.Usual *= float64(n)
+	}
 	all := make([]Series, len(t.Series))
 	for i, s := range t.Series {
 		all[i] = Series{Name: s.Name, Values: make([]float64, (len(s.Values)+n-1)/n)}
@@ -111,41 +155,39 @@ func at(s Series, i int) float64 {
 	return 0
 }
 
-// picture is an SVG in the making.
-type picture struct {
-	b []byte
-}
-
-func (p *picture) open(title string, height int) {
-	p.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 `).num(width).add(" ").num(float64(height)).
-		add(`" width="100%" role="img" font-family="sans-serif" font-size="11" fill="currentColor" style="max-width:`).
-		num(width).add(`px"><title>`).text(title).add(`</title><text x="0" y="12" font-weight="bold">`).text(title).add(`</text>`)
-}
-
-func (p *picture) close() template.HTML { return template.HTML(p.add("</svg>").b) }
-
-// legend names the series, when there are several.
-func (p *picture) legend(series []Series) {
-	if len(series) < 2 {
+// legend names the series, when there are several, and the usual level.
+func (d *drawing) legend(t Time) {
+	x := float64(width)
+	room := func(name string) string {
+		name = shorten(name, 24)
+		x -= 6.2*float64(utf8.RuneCountInString(name)) + 22
+		return name
+	}
+	if positive(t.Usual) > 0 && t.Label != "" {
+		x -= 8
+		name := room(t.Label)
+		d.line(dashed, point{x - 8, 8.5}, point{x + 9, 8.5})
+		d.label(x+13, 12, start, name)
+		x -= 14
+	}
+	if len(t.Series) < 2 {
 		return
 	}
-	x := float64(width)
-	for i := len(series) - 1; i >= 0; i-- {
-		x -= 6.2*float64(min(utf8.RuneCountInString(series[i].Name), 24)) + 22
-		p.rect(x, 4, 9, 9, colour(i), "")
-		p.label(x+13, 12, "start", shorten(series[i].Name, 24))
+	for i := len(t.Series) - 1; i >= 0; i-- {
+		name := room(t.Series[i].Name)
+		d.rect(x, 4, 9, 9, i, "")
+		d.label(x+13, 12, start, name)
 	}
 }
 
 // scale draws the lines and numbers of the upright axis and tells the value at its top.
-func (p *picture) scale(highest float64) float64 {
+func (d *drawing) scale(highest float64, f Format) float64 {
 	step := round(highest / 4)
 	lines := max(math.Ceil(highest/step), 1)
 	for i := 0.0; i <= lines; i++ {
 		y := top + plotH*(1-i/lines)
-		p.add(`<path d="M`).num(left).add(" ").num(y).add("H").num(width - right).
-			add(`" stroke="currentColor" stroke-opacity=".15"/>`)
-		p.label(left-5, y+4, "end", short(i*step))
+		d.line(grid, point{left, y}, point{width - right, y})
+		d.label(left-5, y+4, end, short(i*step, f))
 	}
 	return lines * step
 }
@@ -162,23 +204,20 @@ func round(v float64) float64 {
 }
 
 // dates writes a few times below the plot.
-func (p *picture) dates(t Time, steps int) {
-	layout := "15:04"
-	if span := t.Step * time.Duration(steps); span > 36*time.Hour {
-		layout = "Jan 2"
-	}
+func (d *drawing) dates(t Time, steps int) {
+	layout := t.Format.layout(t.Step * time.Duration(steps))
 	every := max(1, (steps+7)/8)
 	last := ""
 	for i := 0; i < steps; i += every {
 		text := t.Start.Add(t.Step * time.Duration(i)).Format(layout)
 		if text != last {
-			p.label(left+plotW*float64(i)/float64(steps), height-6, "start", text)
+			d.label(left+plotW*float64(i)/float64(steps), height-6, start, text)
 		}
 		last = text
 	}
 }
 
-func (p *picture) bars(t Time, steps int, highest float64) {
+func (d *drawing) bars(t Time, steps int, highest float64) {
 	w := float64(plotW) / float64(max(steps, 1))
 	for i := range steps {
 		y := float64(top + plotH)
@@ -189,24 +228,52 @@ func (p *picture) bars(t Time, steps int, highest float64) {
 			}
 			h := plotH * v / highest
 			y -= h
-			when := t.Start.Add(t.Step * time.Duration(i)).Format("Jan 2 15:04")
-			p.rect(left+w*float64(i), y, max(w-1, w*0.6), h, colour(j), when+": "+short(v)+" "+s.Name)
+			when := t.Start.Add(t.Step * time.Duration(i)).Format(t.Format.Moment)
+			d.rect(left+w*float64(i), y, max(w-1, w*0.6), h, j, when+": "+short(v, t.Format)+" "+s.Name)
 		}
 	}
 }
 
-func (p *picture) lines(t Time, steps int, highest float64) {
+func (d *drawing) lines(t Time, steps int, highest float64) {
 	w := float64(plotW) / float64(max(steps-1, 1))
 	for j, s := range t.Series {
-		p.add(`<path fill="none" stroke-width="1.5" stroke="`).add(colour(j)).add(`" d="`)
+		points := make([]point, len(s.Values))
 		for i, v := range s.Values {
-			command := "L"
-			if i == 0 {
-				command = "M"
-			}
-			p.add(command).num(left + w*float64(i)).add(" ").num(top + plotH*(1-v/highest))
+			points[i] = point{left + w*float64(i), top + plotH*(1-v/highest)}
 		}
-		p.add(`"><title>`).text(s.Name).add(`</title></path>`)
+		d.curve(j, s.Name, points)
+	}
+}
+
+// usual draws the level that values are compared with.
+func (d *drawing) usual(t Time, highest float64) {
+	if v := positive(t.Usual); v > 0 {
+		y := top + plotH*(1-v/highest)
+		d.line(dashed, point{left, y}, point{width - right, y})
+	}
+}
+
+// marks draws moments; one whose name has no room is left without.
+func (d *drawing) marks(t Time, steps int) {
+	span := t.Step * time.Duration(steps)
+	free := 0.0
+	for _, m := range t.Marks {
+		at := m.Time.Sub(t.Start)
+		if at < 0 || at > span || span <= 0 {
+			continue
+		}
+		x := left + plotW*float64(at)/float64(span)
+		d.line(mark, point{x, top - 2}, point{x, top + plotH})
+		text := shorten(m.Text, 24)
+		long := 6.2 * float64(utf8.RuneCountInString(text))
+		switch {
+		case x < free:
+		case x+long+4 > width:
+			d.label(x-3, top+7, end, text)
+		default:
+			d.label(x+3, top+7, start, text)
+		}
+		free = max(free, x+long+8)
 	}
 }
 
@@ -223,29 +290,82 @@ type Rank struct {
 	Rows  []Row
 }
 
-// SVG draws the picture.
-func (r Rank) SVG() template.HTML {
-	p := picture{b: make([]byte, 0, 4<<10)}
-	p.open(r.Title, top+rowHeight*len(r.Rows))
+// SVG draws the picture for a page.
+func (r Rank) SVG() template.HTML { return r.draw().svg() }
+
+// PNG draws the picture for a mail.
+func (r Rank) PNG() ([]byte, error) { return r.draw().png() }
+
+func (r Rank) draw() *drawing {
+	d := newDrawing(r.Title, top+rowHeight*len(r.Rows))
 	highest := 0.0
 	for _, row := range r.Rows {
 		highest = max(highest, positive(row.Value))
 	}
 	for i, row := range r.Rows {
 		y := float64(top + rowHeight*i)
-		p.label(0, y+12, "start", shorten(row.Label, 40))
+		d.label(0, y+12, start, shorten(row.Label, 40))
 		long := 0.0
 		if highest > 0 {
 			long = (width - labelW - numbersW) * positive(row.Value) / highest
 		}
 		text := row.Text
 		if text == "" {
-			text = short(row.Value)
+			text = short(row.Value, Format{}.full())
 		}
-		p.rect(labelW, y+2, max(long, 1), rowHeight-6, colour(0), row.Label+": "+text)
-		p.label(labelW+long+6, y+12, "start", text)
+		d.rect(labelW, y+2, max(long, 1), rowHeight-6, 0, row.Label+": "+text)
+		d.label(labelW+long+6, y+12, start, text)
 	}
-	return p.close()
+	return d
+}
+
+// Spans is a picture of what was the case from when to when: one row for each thing.
+type Spans struct {
+	Title      string
+	Start, End time.Time // of the picture, in the zone in which times are to be shown
+	Rows       []SpanRow
+	Format     Format
+}
+
+// SpanRow is one thing with the times at which it was the case.
+type SpanRow struct {
+	Label string
+	Spans []Span
+}
+
+// Span is from when to when; a zero End is still the case.
+type Span struct{ Start, End time.Time }
+
+// SVG draws the picture for a page.
+func (s Spans) SVG() template.HTML { return s.draw().svg() }
+
+func (s Spans) draw() *drawing {
+	f := s.Format.full()
+	d := newDrawing(s.Title, top+rowHeight*len(s.Rows)+bottom)
+	const plot = width - labelW - right
+	whole := max(s.End.Sub(s.Start), 1)
+	place := func(t time.Time) float64 {
+		return labelW + plot*min(max(float64(t.Sub(s.Start))/float64(whole), 0), 1)
+	}
+	foot := float64(top + rowHeight*len(s.Rows))
+	for i := range 5 {
+		t := s.Start.Add(whole * time.Duration(i) / 4)
+		d.line(grid, point{place(t), top - 6}, point{place(t), foot})
+		d.label(place(t), foot+14, [...]anchor{start, middle, middle, middle, end}[i], t.Format(f.layout(whole)))
+	}
+	for i, row := range s.Rows {
+		y := float64(top + rowHeight*i)
+		d.label(0, y+12, start, shorten(row.Label, 40))
+		for _, span := range row.Spans {
+			until := span.End
+			if until.IsZero() {
+				until = s.End
+			}
+			from, to := place(span.Start), place(until)
+			d.rect(from, y+2, max(to-from, 2), rowHeight-6, 3, row.Label+": "+span.Start.Format(f.Moment)+" – "+until.Format(f.Moment))
+		}
+	}
+	return d
 }
 
 func positive(v float64) float64 {
@@ -255,39 +375,9 @@ func positive(v float64) float64 {
 	return v
 }
 
-func colour(i int) string { return palette[i%len(palette)] }
-
-func (p *picture) rect(x, y, w, h float64, colour, title string) {
-	p.add(`<rect x="`).num(x).add(`" y="`).num(y).add(`" width="`).num(w).add(`" height="`).num(h).add(`" fill="`).add(colour)
-	if title == "" {
-		p.add(`"/>`)
-		return
-	}
-	p.add(`"><title>`).text(title).add(`</title></rect>`)
-}
-
-func (p *picture) label(x, y float64, anchor, text string) {
-	p.add(`<text x="`).num(x).add(`" y="`).num(y).add(`" text-anchor="`).add(anchor).add(`">`).text(text).add(`</text>`)
-}
-
-func (p *picture) add(markup string) *picture {
-	p.b = append(p.b, markup...)
-	return p
-}
-
-// num writes a measure, to a tenth.
-func (p *picture) num(v float64) *picture {
-	p.b = strconv.AppendFloat(p.b, math.Round(v*10)/10, 'f', -1, 64)
-	return p
-}
-
-// text writes a hostile text.
-func (p *picture) text(s string) *picture {
-	return p.add(template.HTMLEscapeString(osm.Printable(s)))
-}
-
 // short writes a number in few characters: 950, 1.2k, 34k, 5M.
-func short(v float64) string {
+func short(v float64, f Format) string {
+	text, unit := strconv.FormatFloat(v, 'f', -1, 64), ""
 	for _, u := range [...]struct {
 		unit float64
 		name string
@@ -297,14 +387,18 @@ func short(v float64) string {
 			if v < 10*u.unit {
 				digits = 1
 			}
-			return strings.TrimSuffix(strconv.FormatFloat(v/u.unit, 'f', digits, 64), ".0") + u.name
+			text, unit = strings.TrimSuffix(strconv.FormatFloat(v/u.unit, 'f', digits, 64), ".0"), u.name
+			break
 		}
 	}
-	return strconv.FormatFloat(v, 'f', -1, 64)
+	return strings.Replace(text, ".", f.Decimal, 1) + unit
 }
 
 // shorten cuts a text to so many characters.
 func shorten(s string, most int) string {
+	if len(s) > 4*most {
+		s = strings.ToValidUTF8(s[:4*most], "")
+	}
 	s = osm.Printable(s)
 	if utf8.RuneCountInString(s) <= most {
 		return s

@@ -1,8 +1,11 @@
 package chart
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
+	"image/color"
+	"image/png"
 	"io"
 	"math"
 	"strings"
@@ -116,6 +119,8 @@ func TestHostileAndEmpty(t *testing.T) {
 		"nothing":   string(Time{}.SVG()),
 		"no values": string(Time{Series: []Series{{}}}.SVG()),
 		"no rows":   string(Rank{}.SVG()),
+		"spans":     string(Spans{Title: evil, Start: noon, End: noon, Rows: []SpanRow{{evil, []Span{{noon, time.Time{}}, {}}}}}.SVG()),
+		"marks":     string(Time{Title: evil, Start: noon, Step: time.Hour, Usual: math.NaN(), Label: evil, Marks: []Mark{{noon, evil}}, Series: []Series{{evil, nan}}}.SVG()),
 		"zeros":     string(Time{Step: time.Hour, Series: []Series{{"x", make([]float64, 5)}}}.SVG()),
 	} {
 		_, elements := parse(t, svg)
@@ -127,8 +132,89 @@ func TestHostileAndEmpty(t *testing.T) {
 
 func TestShort(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 7: "7", 999: "999", 1000: "1k", 1250: "1.2k", 34_000: "34k", 5e6: "5M", 2.5: "2.5"} {
-		if got := short(v); got != want {
+		if got := short(v, Format{}.full()); got != want {
 			t.Errorf("short(%v) = %s, want %s", v, got, want)
+		}
+	}
+}
+
+// TestPNG reads a mail's picture back: what is in the description is on the paper, in the same colours as in the SVG.
+func TestPNG(t *testing.T) {
+	count := func(b []byte, err error) map[color.Color]int {
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := png.Decode(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if long := img.Bounds().Dx(); long != width*dots || len(b) > 60<<10 {
+			t.Errorf("%d dots wide, %d bytes", long, len(b))
+		}
+		found := map[color.Color]int{}
+		for y := range img.Bounds().Dy() {
+			for x := range img.Bounds().Dx() {
+				found[color.NRGBAModel.Convert(img.At(x, y))]++
+			}
+		}
+		return found
+	}
+	day := hours(24)
+	day.Usual, day.Label, day.Marks = 50, "usual", []Mark{{noon.Add(6 * time.Hour), "stopped"}}
+	with := count(day.PNG())
+	day.Series = day.Series[:1]
+	without := count(day.PNG())
+	first, second := of(palette[0]), of(palette[1])
+	if with[first] < 10_000 || with[second] < 100 || without[second] != 0 {
+		t.Errorf("%d dots of the first and %d of the second series, %d of the second without it", with[first], with[second], without[second])
+	}
+	ranked := count(Rank{Title: "Top", Rows: []Row{{"alice", 10, ""}, {"bob", 5, ""}}}.PNG())
+	half := float64((rowHeight-6)*(width-labelW-numbersW)*dots*dots) * 1.5
+	if got := float64(ranked[first]); got < half*0.98 || got > half*1.02 {
+		t.Errorf("the bars have %.0f dots, want about %.0f", got, half)
+	}
+	count(Time{Title: "\x00</text>", Series: []Series{{"x", []float64{math.NaN()}}}}.PNG())
+}
+
+func TestMarksAndUsual(t *testing.T) {
+	day := hours(24)
+	day.Usual, day.Label = 400, "usual at most"
+	day.Marks = []Mark{{noon.Add(time.Hour), "found"}, {noon.Add(90 * time.Minute), "too near"}, {noon.Add(23 * time.Hour), "stopped"}, {noon.Add(-time.Hour), "before"}}
+	texts, _ := parse(t, string(day.SVG()))
+	all := strings.Join(texts, "|")
+	for text, want := range map[string]bool{"usual at most": true, "400": true, "found": true, "too near": false, "stopped": true, "before": false} {
+		if strings.Contains(all, "|"+text+"|") != want && strings.HasSuffix(all, "|"+text) != want {
+			t.Errorf("%q is in the picture: %v, want %v\n%s", text, !want, want, all)
+		}
+	}
+}
+
+func TestSpans(t *testing.T) {
+	svg := string(Spans{Title: "Listed", Start: noon, End: noon.Add(4 * time.Hour),
+		Rows: []SpanRow{{"zen", []Span{{noon.Add(time.Hour), noon.Add(2 * time.Hour)}, {noon.Add(3 * time.Hour), time.Time{}}}}, {"never", nil}}}.SVG())
+	texts, elements := parse(t, svg)
+	if elements["rect"] != 2 || !strings.Contains(svg, `x="373" y="32" width="113"`) || !strings.Contains(svg, `x="599" y="32" width="113"`) {
+		t.Errorf("not the spans:\n%s", svg)
+	}
+	if all := strings.Join(texts, "|"); !strings.Contains(all, "zen: Nov 23 13:00 – Nov 23 14:00") {
+		t.Error(all)
+	}
+}
+
+// TestPolicy: a page with a strict Content-Security-Policy shows the picture as it is.
+func TestPolicy(t *testing.T) {
+	for _, svg := range []string{string(hours(24).SVG()), string(Rank{Rows: []Row{{"a", 1, ""}}}.SVG()), string(Spans{End: noon}.SVG())} {
+		if strings.Contains(svg, "style=") || strings.Contains(svg, "<style") {
+			t.Error("a style of its own is forbidden:\n" + svg)
+		}
+	}
+}
+
+func BenchmarkPNG(b *testing.B) {
+	picture := hours(168)
+	for b.Loop() {
+		if _, err := picture.PNG(); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
