@@ -6,8 +6,10 @@ package check
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"sync"
+	"net/netip"
+	"slices"
 	"time"
 
 	"osm"
@@ -21,19 +23,14 @@ const (
 	AtMail                 // the envelope sender
 	AtRcpt                 // one recipient: Request.Recipient
 	AtData                 // all recipients, and the content where the asker has it
-	stages
 )
-
-var stageNames = [stages]string{"connect", "mail", "rcpt", "data"}
-
-func (s Stage) String() string { return stageNames[s] }
 
 // Request is what is known when a question comes.
 type Request struct {
 	Stage     Stage
 	Message   *osm.Message // only read
 	Recipient string       // the one that AtRcpt is about
-	Taken     bool         // Exim has the message already, so that asking the sender to come back would not reach him
+	Taken     bool         // the mail server has the message already: asking the sender to come back would not reach him
 
 	// Content is the message as it was received, headers first, lines ended by CRLF or LF, up to Checks.Limit bytes; nil where
 	// the asker does not have it. Whole tells that nothing is missing at its end. Both only matter AtData.
@@ -43,12 +40,12 @@ type Request struct {
 	read content // what Look reads from Content once for all checks
 }
 
-// content is what the content itself tells without asking anybody; nil slices where there is no content.
+// content is what the content itself tells without asking anybody; empty where there is no content.
 type content struct {
 	links       []string // hosts of links, in small letters, once each
 	linkCount   int
-	attachments []string
-	extensions  []string
+	attachments []string // media types
+	extensions  []string // of the attachments' names
 }
 
 // Options are what Checks need besides their settings. Only Now is required.
@@ -58,45 +55,161 @@ type Options struct {
 	Logger   *slog.Logger
 	// Known tells whether a submitter has a past here, so that greylisting would only hurt; nil: nobody has.
 	Known func(m *osm.Message) bool
-	// Addresses are the public addresses that this server sends from, for those that the configuration does not name.
-	Addresses []string
+	// Addresses are those of this machine; the public ones among them stand for what the configuration leaves out.
+	Addresses []netip.Addr
 }
 
 // Checks are the configured checks. All methods may be called from any goroutine.
 type Checks struct {
-	cfg   Config
-	o     Options
-	table []*one
+	cfg      Config
+	now      func() time.Time
+	log      *slog.Logger
+	resolver *Resolver
+	table    []*one
 }
 
-// one is a check that is configured: a row of the table in New.
+// one is a check that is configured.
 type one struct {
 	name     string
 	settings Common
 	from     Stage // the first stage at which it can say something
 	content  int64 // bytes of content that it wants to see; 0: none
-	// guard stands before a service that may be dead; nil for a check that asks many (every list has its own).
-	guard *guard
+	guard    *guard
 	// quick answers from memory alone; false: look has to be asked. May be nil.
 	quick func(r *Request, o *osm.Opinions) bool
 	// look writes what it finds into o, which is its own: it is merged when it returns in time. An error is a check that
-	// failed: what it wrote counts all the same.
+	// failed; what it wrote counts all the same.
 	look func(ctx context.Context, r *Request, o *osm.Opinions) error
 }
 
-// Common are the settings that every check has.
-type Common struct {
-	Enabled   bool         `toml:"enabled" doc:"Ask it."`
-	Classes   []osm.Class  `toml:"classes" doc:"Classes of mail it is asked about."`
-	Action    osm.Action   `toml:"action" doc:"What is done with mail that it speaks against: accept (rules may use what it says), defer, hold or reject."`
-	OnFailure osm.Action   `toml:"on_failure" doc:"What is done with mail when it gives no answer: accept, defer or hold."`
-	Deadline  osm.Duration `toml:"deadline" doc:"The longest that a message waits for its answer."`
+// New makes the checks that a configuration enables. It asks nobody yet.
+func New(cfg Config, o Options) (*Checks, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Resolver == nil {
+		resolver, err := NewResolver(cfg.DNS, o.Now)
+		if err != nil {
+			return nil, err
+		}
+		o.Resolver = resolver
+	}
+	c := &Checks{cfg: cfg, now: o.Now, log: o.Logger, resolver: o.Resolver}
+	return c, nil
 }
 
-// guard keeps a service that does not answer from holding up everything: after some failures in a row it is not asked for a
-// while, then one question tries whether it is back.
-type guard struct {
-	name string
-	mu   sync.Mutex
-	// filled in guard.go
+// add puts a check into the table when it is enabled.
+func (c *Checks) add(k *one) {
+	if !k.settings.Enabled {
+		return
+	}
+	if k.guard == nil {
+		k.guard = newGuard(k.name, time.Duration(k.settings.Deadline), c.now)
+	}
+	c.table = append(c.table, k)
+}
+
+// Wants tells whether any check has something to say about a class of mail at a stage.
+func (c *Checks) Wants(stage Stage, class osm.Class) bool {
+	for _, k := range c.table {
+		if k.from <= stage && slices.Contains(k.settings.Classes, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// Limit is how many bytes of content the checks want to see; 0: none of them reads it.
+func (c *Checks) Limit() (most int64) {
+	for _, k := range c.table {
+		most = max(most, k.content)
+	}
+	return most
+}
+
+// grace is what a check may be late before it is left behind: its own deadline has ended it already.
+const grace = 50 * time.Millisecond
+
+type answer struct {
+	k   *one
+	o   *osm.Opinions
+	err error
+}
+
+// Look asks every check that is about this message and can say something at this stage, all at once, and writes what they
+// said into o. It returns when all have answered or their deadlines are over.
+func (c *Checks) Look(ctx context.Context, r *Request, o *osm.Opinions) {
+	c.readContent(r, o)
+	var slow []*one
+	for _, k := range c.table {
+		if k.from > r.Stage || !slices.Contains(k.settings.Classes, r.Message.Class) {
+			continue
+		}
+		own := osm.Opinions{}
+		if k.quick != nil && k.quick(r, &own) {
+			k.guard.fromMemory()
+			c.take(answer{k: k, o: &own}, o)
+			continue
+		}
+		slow = append(slow, k)
+	}
+	if len(slow) > 0 {
+		c.wait(ctx, r, slow, o)
+	}
+}
+
+// wait asks those that can't answer from memory. Each has its own opinions, so that one that is left behind writes where
+// nobody reads.
+func (c *Checks) wait(ctx context.Context, r *Request, asked []*one, o *osm.Opinions) {
+	answers := make(chan answer, len(asked))
+	longest := time.Duration(0)
+	for _, k := range asked {
+		longest = max(longest, time.Duration(k.settings.Deadline))
+		go func() {
+			own := &osm.Opinions{}
+			err := k.guard.do(ctx, func(ctx context.Context) error { return k.look(ctx, r, own) })
+			answers <- answer{k, own, err}
+		}()
+	}
+	late := time.NewTimer(longest + grace)
+	defer late.Stop()
+	waiting := slices.Clone(asked)
+	for len(waiting) > 0 {
+		select {
+		case a := <-answers:
+			waiting = slices.DeleteFunc(waiting, func(k *one) bool { return k == a.k })
+			c.take(a, o)
+		case <-late.C:
+			for _, k := range waiting {
+				c.take(answer{k, &osm.Opinions{}, errLate}, o)
+			}
+			return
+		}
+	}
+}
+
+var errLate = errors.New("no answer within its deadline")
+
+// take merges one check's answer, and what follows from a failure.
+func (c *Checks) take(a answer, o *osm.Opinions) {
+	k := a.k
+	a.o.Verdict.Shadow = k.settings.Shadow
+	if a.err != nil {
+		a.o.Failed = append(a.o.Failed, k.name)
+		if a.o.Verdict.Action == osm.Accept {
+			a.o.Verdict = osm.Verdict{Action: k.settings.OnFailure, Rule: k.rule(), Reason: "failed",
+				Detail: "the check " + k.name + " gave no answer, try again later", Shadow: k.settings.Shadow}
+		}
+	}
+	o.Merge(a.o)
+}
+
+// rule is how verdicts name a check.
+func (k *one) rule() string { return "check-" + k.name }
+
+// speak makes the verdict of a check that speaks against a message; detail is in words and ends up in SMTP replies.
+func (k *one) speak(o *osm.Opinions, reason, detail string, key osm.Key) {
+	if k.settings.Action != osm.Accept {
+		o.Verdict = osm.Verdict{Action: k.settings.Action, Rule: k.rule(), Reason: reason, Detail: osm.Printable(detail), Key: key}
+	}
 }

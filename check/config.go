@@ -1,0 +1,63 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"osm"
+)
+
+// Config is the table [check]. Everything in it is off unless it is enabled.
+type Config struct {
+	DNS DNSConfig `toml:"dns" doc:"The name servers that the checks ask."`
+}
+
+// DefaultConfig asks nobody.
+func DefaultConfig() Config {
+	return Config{DNS: defaultDNS()}
+}
+
+// Check reports settings that can't work.
+func (c *Config) Check(report func(key, problem string)) {
+	c.DNS.check(under(report, "dns"))
+}
+
+// under reports keys of a table inside.
+func under(report func(key, problem string), table string) func(key, problem string) {
+	return func(key, problem string) { report(table+"."+key, problem) }
+}
+
+// Common are the settings that every check has.
+type Common struct {
+	Enabled   bool         `toml:"enabled" doc:"Ask it."`
+	Classes   []osm.Class  `toml:"classes" doc:"Classes of mail it is asked about."`
+	Action    osm.Action   `toml:"action" doc:"What is done with mail that it speaks against: accept (only rules use what it says), defer, hold or reject."`
+	OnFailure osm.Action   `toml:"on_failure" doc:"What is done with mail when it gives no answer: accept, defer or hold."`
+	Deadline  osm.Duration `toml:"deadline" doc:"The longest that a message waits for its answer, 10ms to 60s."`
+	Shadow    bool         `toml:"shadow" doc:"Only report what its action would have done."`
+}
+
+func (c *Common) check(report func(key, problem string)) {
+	if !slices.Contains([]osm.Action{osm.Accept, osm.Defer, osm.Hold, osm.Reject}, c.Action) {
+		report("action", "must be accept, defer, hold or reject")
+	}
+	if !slices.Contains([]osm.Action{osm.Accept, osm.Defer, osm.Hold}, c.OnFailure) {
+		report("on_failure", "must be accept, defer or hold")
+	}
+	between(report, "deadline", c.Deadline, 10*time.Millisecond, time.Minute)
+	if c.Enabled && len(c.Classes) == 0 {
+		report("classes", "must name at least one class")
+	}
+}
+
+func between(report func(key, problem string), key string, d osm.Duration, least, most time.Duration) {
+	if t := time.Duration(d); t < least || t > most {
+		report(key, fmt.Sprintf("must be between %s and %s", osm.Duration(least), osm.Duration(most)))
+	}
+}
+
+// common are the defaults of a check about some classes.
+func common(deadline time.Duration, classes ...osm.Class) Common {
+	return Common{Classes: classes, Action: osm.Accept, OnFailure: osm.Accept, Deadline: osm.Duration(deadline)}
+}
