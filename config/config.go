@@ -7,6 +7,7 @@ package config
 
 import (
 	"osm/action"
+	"osm/check"
 	"osm/detect"
 	"osm/enrich"
 	"osm/exim"
@@ -36,6 +37,7 @@ type Config struct {
 	Alert    action.Config        `toml:"alert" doc:"Who is told about incidents, and how."`
 	Hold     hold.Config          `toml:"hold" doc:"What becomes of mail that is held."`
 	Action   action.SuspendConfig `toml:"action" doc:"What is done to senders besides refusing their mail."`
+	Check    check.Config         `toml:"check" doc:"Outside opinions about mail: DNS block lists, SPF, greylisting, content scanners. All are off by default."`
 	Store    store.Config         `toml:"store" doc:"Where the history is kept, and for how long."`
 	Control  Control              `toml:"control" doc:"How the osm command talks to the running daemon."`
 }
@@ -54,6 +56,7 @@ func Defaults() Config {
 		Policy:   policy.DefaultConfig(),
 		Hold:     hold.DefaultConfig(),
 		Action:   action.DefaultSuspendConfig(),
+		Check:    check.DefaultConfig(),
 		Store:    store.DefaultConfig(),
 		Control:  Control{Socket: "/run/osm/control.sock"},
 	}

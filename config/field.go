@@ -18,12 +18,14 @@ type field struct {
 
 type fieldList []field
 
-// settings lists the fields of a struct that a file can set, in the order of the source.
+// settings lists the fields of a struct that a file can set, in the order of the source. An embedded struct's are its own.
 func settings(of reflect.Value) fieldList {
 	var all fieldList
 	for f, value := range of.Fields() {
 		if name := f.Tag.Get("toml"); name != "" && name != "-" {
 			all = append(all, field{name, f.Tag.Get("doc"), value})
+		} else if f.Anonymous {
+			all = append(all, settings(value)...)
 		}
 	}
 	return all
