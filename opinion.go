@@ -6,11 +6,11 @@ type Opinions struct {
 	Listings []Listing // on DNS block lists
 	Weight   float64   // sum of their weights
 
-	SPF    string // of the submitting host for the sender's domain (RFC 7208 section 2.6): pass, fail, softfail ...; "" when not asked
-	OwnSPF string // of the address this server sends from, for the sender's domain: what receivers will find
-	DKIM   string // none, pass (a valid signature of the From domain), unaligned (valid, of another domain) or fail
-	DMARC  string // none (the From domain publishes nothing), pass or fail (RFC 7489 section 3)
-	Asked  string // policy that the From domain publishes for failures: none, quarantine or reject; "" when it has none
+	SPF         string // of the submitting host for the sender's domain (RFC 7208 section 2.6): pass, fail, softfail ...; "" when not asked
+	OwnSPF      string // of the address this server sends from, for the sender's domain: what receivers will find
+	DKIM        string // none, pass (a valid signature of the From domain), unaligned (valid, of another domain) or fail
+	DMARC       string // none (the From domain publishes nothing), pass or fail (RFC 7489 section 3)
+	DMARCPolicy string // what the From domain asks for failures: none, quarantine or reject; "" when it has none
 
 	Greylist string // new (seen for the first time), early (came back too soon), passed or known; "" when not asked
 
@@ -42,7 +42,7 @@ func (o *Opinions) Merge(other *Opinions) {
 	o.Listings = append(o.Listings, other.Listings...)
 	o.Weight += other.Weight
 	for _, f := range []struct{ mine, other *string }{{&o.SPF, &other.SPF}, {&o.OwnSPF, &other.OwnSPF}, {&o.DKIM, &other.DKIM},
-		{&o.DMARC, &other.DMARC}, {&o.Asked, &other.Asked}, {&o.Greylist, &other.Greylist}, {&o.Advice, &other.Advice}} {
+		{&o.DMARC, &other.DMARC}, {&o.DMARCPolicy, &other.DMARCPolicy}, {&o.Greylist, &other.Greylist}, {&o.Advice, &other.Advice}} {
 		if *f.other != "" {
 			*f.mine = *f.other
 		}
@@ -55,7 +55,15 @@ func (o *Opinions) Merge(other *Opinions) {
 	o.Attachments = append(o.Attachments, other.Attachments...)
 	o.Extensions = append(o.Extensions, other.Extensions...)
 	o.Failed = append(o.Failed, other.Failed...)
-	if other.Verdict.Action.Severity() > o.Verdict.Action.Severity() {
+	if other.Verdict.outranks(o.Verdict) {
 		o.Verdict = other.Verdict
 	}
+}
+
+// outranks tells whether v is the one to keep of two: one that acts before one on trial, the more severe before the milder.
+func (v Verdict) outranks(than Verdict) bool {
+	if v.Stops() != than.Stops() {
+		return v.Stops()
+	}
+	return v.Action.Severity() > than.Action.Severity()
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"osm"
@@ -34,6 +35,22 @@ type Facts struct {
 	Hour         int      `expr:"hour" doc:"hour of the day, 0 to 23, by the server's clock"`
 	Weekday      string   `expr:"weekday" doc:"mon, tue, wed, thu, fri, sat or sun"`
 	Score        float64  `expr:"score" doc:"what the detection makes of the sender with this message"`
+
+	DNSBL         []string `expr:"dnsbl" doc:"DNS block lists that have the client, its HELO, the sender's domain or a link; needs [check.dnsbl]"`
+	DNSBLWeight   float64  `expr:"dnsbl_weight" doc:"sum of the weights of these listings"`
+	SPF           string   `expr:"spf" doc:"may the client send for the sender's domain: pass, fail, softfail, neutral, none, temperror or permerror; needs [check.spf]"`
+	OwnSPF        string   `expr:"own_spf" doc:"may this server send for the sender's domain, as receivers will see it; needs [check.own_spf]"`
+	DKIM          string   `expr:"dkim" doc:"none, pass (a valid signature of the From domain), unaligned (of another domain) or fail; needs [check.dmarc] and the content"`
+	DMARC         string   `expr:"dmarc" doc:"none, pass or fail for the From domain; needs [check.dmarc] and the content"`
+	DMARCPolicy   string   `expr:"dmarc_policy" doc:"what the From domain asks receivers to do with failures: none, quarantine or reject"`
+	Greylist      string   `expr:"greylist" doc:"new, early (back too soon), passed or known; needs [check.greylist]"`
+	ContentScore  float64  `expr:"content_score" doc:"score of rspamd or SpamAssassin, by their own scale"`
+	ContentAction string   `expr:"content_action" doc:"what the scanner would do, in its own words"`
+	Links         []string `expr:"links" doc:"hosts that links in the content point to, once each"`
+	LinkCount     int      `expr:"link_count" doc:"how many links there are"`
+	Attachments   []string `expr:"attachments" doc:"media types of the attachments"`
+	Extensions    []string `expr:"extensions" doc:"extensions of the attachments' names, without the dot"`
+	ChecksFailed  []string `expr:"checks_failed" doc:"checks that gave no answer"`
 }
 
 var weekdays = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
@@ -48,6 +65,21 @@ func (f *Facts) set(m *osm.Message, found osm.Verdict) {
 		Host: strings.ToLower(m.ClientHost), Helo: m.Helo, Port: int(m.ServerPort), Protocol: m.Protocol, Auth: m.Auth, TLS: m.TLS != "",
 		Subject: m.Subject, Size: int(m.Size), Hour: m.Time.Hour(), Weekday: weekdays[m.Time.Weekday()], Score: found.Score,
 	}
+	if m.Opinions != nil {
+		f.setOpinions(m.Opinions)
+	}
+}
+
+func (f *Facts) setOpinions(o *osm.Opinions) {
+	for _, l := range o.Listings {
+		if !slices.Contains(f.DNSBL, l.List) {
+			f.DNSBL = append(f.DNSBL, l.List)
+		}
+	}
+	f.DNSBLWeight, f.SPF, f.OwnSPF, f.DKIM, f.DMARC, f.DMARCPolicy, f.Greylist = o.Weight, o.SPF, o.OwnSPF, o.DKIM, o.DMARC, o.DMARCPolicy, o.Greylist
+	f.ContentScore, f.ContentAction = o.Score, o.Advice
+	f.Links, f.LinkCount, f.Attachments, f.Extensions = o.Links, o.LinkCount, o.Attachments, o.Extensions
+	f.ChecksFailed = o.Failed
 }
 
 // FactDoc describes one fact that conditions can use.

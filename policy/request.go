@@ -40,6 +40,11 @@ type Request struct {
 	Recipient string // the one that RCPT and REWRITE are about
 	Count     int    // recipients accepted so far, as told
 	UID       int    // of a local submission's caller; -1 when not told
+
+	// Content is the message as received, headers first, as far as the checks want to see it; Whole tells that nothing is missing
+	// at its end. The protocol does not carry it: only an asker inside osm has it.
+	Content []byte
+	Whole   bool
 }
 
 // What can be wrong with a request. All of them end the connection.
