@@ -11,6 +11,7 @@ import (
 	"osm/detect"
 	"osm/enrich"
 	"osm/exim"
+	"osm/gateway"
 	"osm/hold"
 	"osm/incident"
 	"osm/panel"
@@ -39,6 +40,7 @@ type Config struct {
 	Action   action.SuspendConfig `toml:"action" doc:"What is done to senders besides refusing their mail."`
 	Check    check.Config         `toml:"check" doc:"Outside opinions about mail: DNS block lists, SPF, greylisting, content scanners. All are off by default."`
 	Store    store.Config         `toml:"store" doc:"Where the history is kept, and for how long."`
+	Gateway  gateway.Config       `toml:"gateway" doc:"The SMTP server in front of the real one: it lets through what matches."`
 	Control  Control              `toml:"control" doc:"How the osm command talks to the running daemon."`
 }
 
@@ -58,6 +60,7 @@ func Defaults() Config {
 		Action:   action.DefaultSuspendConfig(),
 		Check:    check.DefaultConfig(),
 		Store:    store.DefaultConfig(),
+		Gateway:  gateway.DefaultConfig(),
 		Control:  Control{Socket: "/run/osm/control.sock"},
 	}
 }
