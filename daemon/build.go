@@ -22,6 +22,7 @@ type engineOptions struct {
 	Panel  *panel.Panel                 // nil: nothing is known of accounts but what the log tells
 	Lookup func(id string) *osm.Message // where the tracker looks for what it forgot; nil: nowhere
 	Logger *slog.Logger
+	Keep   bool // what the rules count is saved and restored
 }
 
 // newEngine puts the rooms of the pipeline together.
@@ -33,7 +34,7 @@ func newEngine(cfg config.Config, o engineOptions) (*Engine, error) {
 		owners = enrich.Owners{Domain: o.Panel.Owner, Path: o.Panel.OwnerOfPath, Local: o.Panel.Local, Complete: o.Panel.Complete, Person: o.Panel.Person}
 		plan, user = o.Panel.Plan, o.Panel.User
 	}
-	rules, err := policy.New(policy.Options{Rules: cfg.Rules, Plan: plan})
+	rules, err := policy.New(policy.Options{Rules: cfg.Rules, Plan: plan, Keep: o.Keep})
 	if err != nil {
 		return nil, fmt.Errorf("make the rules ready: %w", err)
 	}

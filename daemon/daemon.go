@@ -114,7 +114,7 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 	alarm := newAlarm(d.cfg, d.panel, d.options.Logger)
 	held := newHolds(d.cfg.Hold)
 	engine, err := newEngine(d.cfg, engineOptions{Sink: &record{store: history, alarm: alarm, holds: held, watch: d.options.Watch, log: d.options.Logger}, Panel: d.panel,
-		Lookup: lookup(ctx, history, d.options.Logger), Logger: d.options.Logger})
+		Lookup: lookup(ctx, history, d.options.Logger), Logger: d.options.Logger, Keep: true})
 	if err != nil {
 		return err
 	}

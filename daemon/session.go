@@ -50,8 +50,11 @@ const (
 	turn        = 64 // lines between two chances for a question
 )
 
-// ledgerState begins the keys under which the store keeps the lists and the audit trail.
-const ledgerState = "ledger/"
+// Beginnings of the keys under which the store keeps state.
+const (
+	ledgerState = "ledger/" // the lists and the audit trail
+	ruleState   = "rule/"   // what rules have counted
+)
 
 func newSession(d *Daemon, e *Engine, a *alarm, h *holds, history *store.Store, f *tail.Follower) *session {
 	return &session{Daemon: d, engine: e, alarm: a, holds: h, stops: h.stops, store: history, follower: f, ledger: policy.NewLedger(),
@@ -74,6 +77,7 @@ func (s *session) restore(ctx context.Context) error {
 		each(letterState, func(_ string, blob []byte) error { return s.alarm.outbox.Restore(blob) }),
 		each(digestState, s.alarm.restoreDigest),
 		each(ledgerState, s.ledger.Restore),
+		each(ruleState, s.engine.Policy.Restore),
 		each(holdState, s.holds.book.Restore),
 		each(suspendState, s.stops.book.Restore))
 	s.holds.keepSecret()
@@ -232,6 +236,7 @@ func (s *session) gather() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.engine.Detect.Dirty(func(key string, blob []byte) { s.store.SaveState(DetectState+key, append([]byte(nil), blob...)) })
+	s.engine.Policy.Dirty(func(key string, blob []byte) { s.store.SaveState(ruleState+key, append([]byte(nil), blob...)) })
 	s.ledger.Dirty(func(key string, blob []byte) { s.store.SaveState(ledgerState+key, blob) })
 	return errors.Join(
 		s.holds.book.Dirty(func(key string, blob []byte) { s.store.SaveState(holdState+key, blob) }),

@@ -13,12 +13,14 @@ type counters struct {
 	window   time.Duration
 	current  map[uint64]*cell
 	previous map[uint64]*cell
+	changes  changes
 }
 
 // cell is the count of one key: a sum over time buckets, or the recipients seen and when.
 type cell struct {
-	sum  window.Counter
-	seen map[uint64]time.Time
+	sum     window.Counter
+	seen    map[uint64]time.Time
+	changed bool // since it was saved
 }
 
 const (
@@ -32,23 +34,28 @@ func newCounters(count Count, span time.Duration) *counters {
 
 func (c *counters) cell(key uint64) *cell {
 	if k := c.current[key]; k != nil {
+		c.changes.note(key, k)
 		return k
 	}
 	if len(c.current) >= maxKeys {
+		c.changes.forget(c.previous)
 		c.previous, c.current = c.current, make(map[uint64]*cell, maxKeys)
 	}
 	k := c.previous[key]
 	if k == nil {
-		k = &cell{}
-		if c.count == CountUnique {
-			k.seen = map[uint64]time.Time{}
-		} else {
-			k.sum = window.NewCounter(c.window, buckets)
-		}
+		k = c.empty()
 	}
 	delete(c.previous, key)
 	c.current[key] = k
+	c.changes.note(key, k)
 	return k
+}
+
+func (c *counters) empty() *cell {
+	if c.count == CountUnique {
+		return &cell{seen: map[uint64]time.Time{}}
+	}
+	return &cell{sum: window.NewCounter(c.window, buckets)}
 }
 
 // add counts n at t and tells the sum of the window that ends there.

@@ -17,6 +17,7 @@ import (
 type Options struct {
 	Rules []Rule
 	Plan  func(account string) string // the hosting plan of an account; nil where there are none
+	Keep  bool                        // note what changes, for Dirty: whoever sets it must call that
 }
 
 // Policy holds lists, rules and the rules' counters. The lists may be changed from any goroutine; everything else
@@ -28,6 +29,8 @@ type Policy struct {
 	facts Facts
 	vm    vm.VM
 	run   Stats
+	keep  bool
+	gone  []string // keys of kept state that belongs to no rule any more
 }
 
 // Stats are counts since the start.
@@ -38,14 +41,15 @@ type Stats struct {
 
 // New makes the rules ready. They have been checked: a rule that does not compile is an error here.
 func New(o Options) (*Policy, error) {
-	p := &Policy{plan: o.Plan}
+	p := &Policy{plan: o.Plan, keep: o.Keep}
 	if err := p.SetRules(o.Rules); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// SetRules replaces the rules. A rule that counts the same as before keeps its counters. On an error nothing changes.
+// SetRules replaces the rules. A rule that counts the same as before keeps its counters, and one that is about the same
+// its hits. On an error nothing changes.
 func (p *Policy) SetRules(rules []Rule) error {
 	ready := make([]*rule, 0, len(rules))
 	for _, r := range rules {
@@ -53,14 +57,15 @@ func (p *Policy) SetRules(rules []Rule) error {
 		if len(problems) > 0 {
 			return fmt.Errorf("rule %q: %s: %s", r.Name, problems[0].key, problems[0].text)
 		}
+		if c.counters != nil {
+			c.counters.changes.keep = p.keep
+		}
 		for _, old := range p.rules {
-			if old.Name == c.Name && old.counters != nil && c.counters != nil && old.Key == c.Key &&
-				old.Count == c.Count && old.Window == c.Window {
-				c.counters = old.counters
-			}
+			c.takeOver(old)
 		}
 		ready = append(ready, c)
 	}
+	p.leave(ready)
 	p.rules = ready
 	return nil
 }
@@ -77,7 +82,11 @@ func (p *Policy) Decide(m *osm.Message, found osm.Verdict) osm.Verdict {
 		p.facts.set(m, found)
 	}
 	for _, r := range p.rules {
+		if r.Off {
+			continue
+		}
 		v, decided := p.ask(r, m)
+		r.hits.note(m, decided)
 		switch {
 		case !decided:
 			continue
@@ -207,7 +216,7 @@ func (p *Policy) Delivery(m *osm.Message, d *osm.Delivery) {
 		return
 	}
 	for _, r := range p.rules {
-		if r.counters != nil && r.Count == CountFailures && r.classes[m.Class] {
+		if r.counters != nil && !r.Off && r.Count == CountFailures && r.classes[m.Class] {
 			if value := Value(m, r.Key); value != "" {
 				r.counters.add(keyHash(osm.Key{Kind: r.Key, Value: value}), d.Time, 1)
 			}

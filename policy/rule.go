@@ -41,6 +41,7 @@ type Rule struct {
 	Action  osm.Action       `toml:"action" doc:"What is done: accept (and no later rule is asked), defer, hold, reject, discard or divert."`
 	Text    string           `toml:"text" doc:"What the sender is told; the reason when empty."`
 	Shadow  bool             `toml:"shadow" doc:"Only report what would have been done."`
+	Off     bool             `toml:"off" doc:"Keep the rule, but do not ask it."`
 }
 
 var outgoing = []osm.Class{osm.Login, osm.Local, osm.Localhost, osm.Relay}
@@ -58,6 +59,9 @@ type rule struct {
 	except   []selector
 	limits   []ownLimit
 	counters *counters // nil without a limit
+	hits     hits
+	hitsKey  string // names of its kept state
+	countKey string
 }
 
 type ownLimit struct {
@@ -75,7 +79,7 @@ func (r *Rule) Check(report func(key, problem string)) {
 
 // Warn tells what is allowed but hardly meant.
 func (r *Rule) Warn(report func(key, problem string)) {
-	everything := r.When == "" || r.When == "true"
+	everything := !r.Off && (r.When == "" || r.When == "true")
 	if everything && r.Limit == 0 && len(r.Limits) == 0 && r.Action != osm.Accept && !r.Shadow {
 		report("when", "matches every message: all mail of these classes would get "+r.Action.String())
 	}
@@ -133,6 +137,7 @@ func compile(r Rule) (*rule, []problem) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
+	c.name()
 	if c.counted() {
 		c.counters = newCounters(c.Count, time.Duration(c.Window))
 	}
