@@ -21,6 +21,7 @@ type Opinions struct {
 	LinkCount   int      // links, each counted
 	Attachments []string // media types of the attachments in small letters, in their order
 	Extensions  []string // the last extension of each attachment's name in small letters, without the dot; "" for none
+	Encrypted   int      // attached archives that need a password
 
 	Failed  []string // names of the checks that gave no answer: deadline, dead, breaker open
 	Verdict Verdict  // what the checks' own actions ask for; the zero value where they only tell facts
@@ -51,6 +52,7 @@ func (o *Opinions) Merge(other *Opinions) {
 		o.Score, o.ScoredBy = other.Score, other.ScoredBy
 	}
 	o.LinkCount += other.LinkCount
+	o.Encrypted += other.Encrypted
 	o.Links = append(o.Links, other.Links...)
 	o.Attachments = append(o.Attachments, other.Attachments...)
 	o.Extensions = append(o.Extensions, other.Extensions...)

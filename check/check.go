@@ -46,6 +46,7 @@ type content struct {
 	linkCount   int
 	attachments []string // media types
 	extensions  []string // of the attachments' names
+	encrypted   int      // archives among them that need a password
 }
 
 // Options are what Checks need besides their settings. Only Now is required.
@@ -95,6 +96,9 @@ func New(cfg Config, o Options) (*Checks, error) {
 		o.Resolver = resolver
 	}
 	c := &Checks{cfg: cfg, now: o.Now, log: o.Logger, resolver: o.Resolver}
+	c.add(cfg.Content.row())
+	c.add(newRspamd(cfg.Rspamd).row())
+	c.add(newSpamAssassin(cfg.SpamAssassin).row())
 	return c, nil
 }
 

@@ -11,16 +11,25 @@ import (
 // Config is the table [check]. Everything in it is off unless it is enabled.
 type Config struct {
 	DNS DNSConfig `toml:"dns" doc:"The name servers that the checks ask."`
+
+	Content      ContentConfig      `toml:"content" doc:"What the content itself tells: attachments and links."`
+	Rspamd       RspamdConfig       `toml:"rspamd" doc:"The content scanner rspamd."`
+	SpamAssassin SpamAssassinConfig `toml:"spamassassin" doc:"The content scanner SpamAssassin."`
+	ARF          ARFConfig          `toml:"arf" doc:"Complaints of receivers about mail from here (RFC 5965)."`
 }
 
 // DefaultConfig asks nobody.
 func DefaultConfig() Config {
-	return Config{DNS: defaultDNS()}
+	return Config{DNS: defaultDNS(), Content: defaultContent(), Rspamd: defaultRspamd(), SpamAssassin: defaultSpamAssassin(), ARF: defaultARF()}
 }
 
 // Check reports settings that can't work.
 func (c *Config) Check(report func(key, problem string)) {
 	c.DNS.check(under(report, "dns"))
+	c.Content.check(under(report, "content"))
+	c.Rspamd.check(under(report, "rspamd"))
+	c.SpamAssassin.check(under(report, "spamassassin"))
+	c.ARF.check(under(report, "arf"))
 }
 
 // under reports keys of a table inside.

@@ -19,25 +19,20 @@ import (
 // rspamd asks an rspamd worker about a message: POST /checkv2 with the envelope in headers, answered in JSON (rspamd's
 // documentation, "Rspamd HTTP protocol").
 type rspamd struct {
-	url      string
-	password osm.Secret
-	limit    int // bytes of a message that are shown
-	limits   limits
-	client   http.Client
+	cfg    RspamdConfig
+	url    string
+	client http.Client
 }
 
 // What is taken of an answer, and told of an envelope, at most.
 const (
 	maxAnswer     = 1 << 20
-	maxSymbols    = 100
-	maxTold       = 100     // recipients
-	maxScore      = 100_000 // beyond it an answer is no score: GTUBE has 1000
-	maxHeaderText = 1000    // bytes of one told value
+	maxTold       = 100  // recipients
+	maxHeaderText = 1000 // bytes of one told value
 )
 
 func newRspamd(cfg RspamdConfig) *rspamd {
-	r := &rspamd{url: strings.TrimSuffix(cfg.URL, "/") + "/checkv2", password: cfg.Password, limit: int(cfg.Limit),
-		limits: limits{cfg.Threshold, cfg.Reject, cfg.Action}}
+	r := &rspamd{cfg: cfg, url: strings.TrimSuffix(cfg.URL, "/") + "/checkv2"}
 	transport := &http.Transport{
 		// A connection that rspamd is about to close would fail a message that can't be sent twice.
 		DisableKeepAlives:      true,
@@ -55,9 +50,6 @@ func newRspamd(cfg RspamdConfig) *rspamd {
 	return r
 }
 
-// unixPrefix begins the address of a unix socket.
-const unixPrefix = "unix:"
-
 // rspamdAnswer is what is read of an answer; what must be there is a pointer.
 type rspamdAnswer struct {
 	Score    *float64                   `json:"score"`
@@ -67,18 +59,25 @@ type rspamdAnswer struct {
 	Error    string                     `json:"error"`
 }
 
-// look writes what rspamd says of a message into o.
-func (r *rspamd) look(ctx context.Context, q *Request, o *osm.Opinions) error {
-	s, err := r.ask(ctx, q.Message, q.Content)
-	if err == nil {
-		r.limits.opine(s, o)
+// row is rspamd's row of the table.
+func (r *rspamd) row() *one {
+	k := &one{name: "rspamd", settings: r.cfg.Common, from: AtData, content: int64(r.cfg.Limit)}
+	k.look = func(ctx context.Context, q *Request, o *osm.Opinions) error {
+		if q.Content == nil {
+			return nil
+		}
+		s, err := r.ask(ctx, q.Message, q.Content)
+		if err == nil {
+			k.opine(k.name, s, &r.cfg.Scanner, o)
+		}
+		return err
 	}
-	return err
+	return k
 }
 
 // ask shows a message, or its beginning. ctx bounds the time. An answer that is not whole is an error.
 func (r *rspamd) ask(ctx context.Context, m *osm.Message, text []byte) (score, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(text[:min(len(text), r.limit)]))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(text[:min(len(text), int(r.cfg.Limit))]))
 	if err != nil {
 		return score{}, fmt.Errorf("ask rspamd: %w", err)
 	}
@@ -109,7 +108,7 @@ func (r *rspamd) tell(to http.Header, m *osm.Message) {
 		}
 	}
 	to.Set("Content-Type", "message/rfc822")
-	set("Password", r.password.Reveal())
+	set("Password", r.cfg.Password.Reveal())
 	if m.Client.IsValid() {
 		set("IP", m.Client.Unmap().String())
 	}
@@ -148,7 +147,7 @@ func readRspamd(status int, text []byte) (score, error) {
 	case a.Score == nil || a.Required == nil || a.Action == nil:
 		return score{}, errors.New("rspamd's answer lacks a score, the required one or an action")
 	}
-	s := score{By: "rspamd", Score: *a.Score, Required: *a.Required, Action: *a.Action}
+	s := score{Score: *a.Score, Required: *a.Required, Action: *a.Action}
 	for name := range a.Symbols {
 		s.Symbols = append(s.Symbols, name)
 	}

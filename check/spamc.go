@@ -16,15 +16,12 @@ import (
 // spamAssassin asks spamd about a message (SpamAssassin's spamd/PROTOCOL, version 1.5): a request line, headers, an empty
 // line and the message.
 type spamAssassin struct {
+	cfg              SpamAssassinConfig
 	network, address string
-	user             string
-	limit            int // bytes of a message that are shown
-	limits           limits
 }
 
 func newSpamAssassin(cfg SpamAssassinConfig) *spamAssassin {
-	s := &spamAssassin{network: "tcp", address: cfg.Address, user: cfg.User, limit: int(cfg.Limit),
-		limits: limits{cfg.Threshold, cfg.Reject, cfg.Action}}
+	s := &spamAssassin{cfg: cfg, network: "tcp", address: cfg.Address}
 	if path, ok := strings.CutPrefix(cfg.Address, unixPrefix); ok {
 		s.network, s.address = "unix", path
 	}
@@ -37,13 +34,20 @@ const maxSpamd = 64 << 10
 // halfCloser is a connection whose writing side can be shut.
 type halfCloser interface{ CloseWrite() error }
 
-// look writes what SpamAssassin says of a message into o.
-func (s *spamAssassin) look(ctx context.Context, q *Request, o *osm.Opinions) error {
-	said, err := s.ask(ctx, q.Content)
-	if err == nil {
-		s.limits.opine(said, o)
+// row is SpamAssassin's row of the table.
+func (s *spamAssassin) row() *one {
+	k := &one{name: "spamassassin", settings: s.cfg.Common, from: AtData, content: int64(s.cfg.Limit)}
+	k.look = func(ctx context.Context, q *Request, o *osm.Opinions) error {
+		if q.Content == nil {
+			return nil
+		}
+		said, err := s.ask(ctx, q.Content)
+		if err == nil {
+			k.opine(k.name, said, &s.cfg.Scanner, o)
+		}
+		return err
 	}
-	return err
+	return k
 }
 
 // ask shows a message, or its beginning. ctx bounds the time. An answer that is not whole is an error.
@@ -54,7 +58,7 @@ func (s *spamAssassin) ask(ctx context.Context, text []byte) (score, error) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	sent := s.send(conn, text[:min(len(text), s.limit)])
+	sent := s.send(conn, text[:min(len(text), int(s.cfg.Limit))])
 	// spamd may have said why it reads no further.
 	answer, err := io.ReadAll(io.LimitReader(conn, maxSpamd+1))
 	switch {
@@ -73,8 +77,8 @@ func (s *spamAssassin) ask(ctx context.Context, text []byte) (score, error) {
 // send writes a request.
 func (s *spamAssassin) send(conn net.Conn, text []byte) error {
 	head := fmt.Sprintf("SYMBOLS SPAMC/1.5\r\nContent-length: %d\r\n", len(text))
-	if s.user != "" {
-		head += "User: " + headerText(s.user) + "\r\n"
+	if s.cfg.User != "" {
+		head += "User: " + headerText(s.cfg.User) + "\r\n"
 	}
 	if _, err := io.WriteString(conn, head+"\r\n"); err != nil {
 		return err
@@ -101,7 +105,7 @@ func readSpamd(text []byte) (score, error) {
 	if !whole {
 		return score{}, fmt.Errorf("%w: it ends early", errSpamd)
 	}
-	s := score{By: "spamassassin"}
+	s := score{}
 	found := false
 	for line := range strings.SplitSeq(rest, "\r\n") {
 		name, value, _ := strings.Cut(line, ":")

@@ -1,0 +1,61 @@
+package check
+
+import (
+	"bytes"
+	"iter"
+	"net/mail"
+	"strings"
+)
+
+// FromAddress is the address of a message's From header (the first one), "" when there is none to be found. A header that does
+// not keep to RFC 5322 is read as mail programs do, or an impostor would be nobody.
+func FromAddress(text []byte) string {
+	for field := range headerFields(text, "From") {
+		if list, err := mail.ParseAddressList(field); err == nil && len(list) > 0 {
+			return list[0].Address
+		}
+		if at := strings.LastIndexByte(field, '<'); at >= 0 {
+			field, _, _ = strings.Cut(field[at+1:], ">")
+		}
+		for word := range strings.FieldsSeq(field) {
+			if word = strings.Trim(word, `<>,;"'()`); strings.IndexByte(word, '@') > 0 {
+				return word[:min(len(word), maxAddress)]
+			}
+		}
+		return ""
+	}
+	return ""
+}
+
+// maxAddress is the longest address there is: 64 characters, an @ and 255 (RFC 5321 section 4.5.3.1).
+const maxAddress = 320
+
+// headerFields yields the unfolded values of a header field (RFC 5322 section 2.2), in their order, up to the empty line that
+// ends the header. Lines that are none of a header are passed over.
+func headerFields(text []byte, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		value, ours := "", false
+		for line := range bytes.Lines(text[:min(len(text), maxHeader)]) {
+			line = bytes.TrimRight(line, "\r\n")
+			if len(line) == 0 {
+				break
+			}
+			if line[0] == ' ' || line[0] == '\t' {
+				if ours {
+					value += " " + strings.TrimSpace(string(line))
+				}
+				continue
+			}
+			if ours && !yield(value) {
+				return
+			}
+			key, rest, _ := bytes.Cut(line, []byte(":"))
+			if ours = strings.EqualFold(strings.TrimRight(string(key), " \t"), name); ours {
+				value = strings.TrimSpace(string(rest))
+			}
+		}
+		if ours {
+			yield(value)
+		}
+	}
+}
