@@ -56,33 +56,50 @@ var (
 // Parse reads one request without its final empty line: lines of name=value. Attributes that it does not know are
 // ignored, as the protocol wants; a known one with a value that can't be right is an error.
 func Parse(text string) (*Request, error) {
-	r := &Request{UID: -1}
+	r := new(Request)
+	if err := r.parse(text); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// parse is Parse into a Request that may have been used before.
+func (r *Request) parse(text string) error {
+	*r = Request{UID: -1}
 	asked := false
 	for len(text) > 0 {
-		line, rest, _ := strings.Cut(text, "\n")
-		text = rest
-		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\r"), "=")
-		if !ok || name == "" {
-			return nil, fmt.Errorf("%w: a line without name=value", ErrMalformed)
+		line := text
+		if end := strings.IndexByte(text, '\n'); end >= 0 {
+			line, text = text[:end], text[end+1:]
+		} else {
+			text = ""
+		}
+		equals := strings.IndexByte(line, '=')
+		if equals <= 0 {
+			return fmt.Errorf("%w: a line without name=value", ErrMalformed)
+		}
+		name, value := line[:equals], line[equals+1:]
+		if n := len(value); n > 0 && value[n-1] == '\r' {
+			value = value[:n-1]
 		}
 		if name == "request" {
 			if value != "smtpd_access_policy" {
-				return nil, fmt.Errorf("%w: request=%q is not smtpd_access_policy", ErrMalformed, value)
+				return fmt.Errorf("%w: request=%q is not smtpd_access_policy", ErrMalformed, value)
 			}
 			asked = true
 			continue
 		}
 		if err := r.set(name, value); err != nil {
-			return nil, fmt.Errorf("%w: %s: %v", ErrMalformed, name, err)
+			return fmt.Errorf("%w: %s: %v", ErrMalformed, name, err)
 		}
 	}
 	if !asked {
-		return nil, fmt.Errorf("%w: no request=smtpd_access_policy", ErrMalformed)
+		return fmt.Errorf("%w: no request=smtpd_access_policy", ErrMalformed)
 	}
 	if r.State == NoState {
-		return nil, fmt.Errorf("%w: no protocol_state", ErrMalformed)
+		return fmt.Errorf("%w: no protocol_state", ErrMalformed)
 	}
-	return r, nil
+	return nil
 }
 
 func (r *Request) set(name, value string) (err error) {
@@ -137,7 +154,9 @@ func (r *Request) setExim(name, value string) (err error) {
 	m := &r.Message
 	switch name {
 	case "exim_uid":
-		r.UID, err = number(value)
+		if value != "" {
+			r.UID, err = number(value)
+		}
 	case "exim_ident":
 		m.User = value
 	case "exim_cwd_b64":
@@ -187,14 +206,21 @@ func number(s string) (int, error) {
 }
 
 func decode(s string) (string, error) {
-	b, err := base64.StdEncoding.DecodeString(s)
+	if s == "" {
+		return "", nil
+	}
+	var short [512]byte // most values are, and cost one allocation then
+	b, err := base64.StdEncoding.AppendDecode(short[:0], []byte(s))
 	return string(b), err
 }
 
 // splitRecipients takes Exim's $recipients apart: addresses separated by ", ", where a quoted local part may hold the
 // same.
 func splitRecipients(list string) []string {
-	var all []string
+	if list == "" {
+		return nil
+	}
+	all := make([]string, 0, min(1+strings.Count(list, ","), 100))
 	start, quoted := 0, false
 	for i := 0; i < len(list); i++ {
 		switch {

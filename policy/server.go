@@ -83,12 +83,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			defer func() { <-s.room }()
 			stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
 			defer stop()
-			s.serve(conn)
+			s.serve(ctx, conn)
 		})
 	}
 }
 
-func (s *Server) serve(conn net.Conn) {
+func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	overloaded := s.busy.Add(1) > int64(s.options.Most)
 	defer s.busy.Add(-1)
@@ -97,26 +97,26 @@ func (s *Server) serve(conn net.Conn) {
 		s.options.Logger.Warn("a user that may not ask tried to: see policy.users", "uid", uid)
 		return
 	}
-	in := make([]byte, 0, firstBuffer)
+	c := connection{Conn: conn, idle: s.options.Idle, in: make([]byte, 0, firstBuffer)}
 	var out []byte
+	var request Request
 	for {
-		end, err := s.receive(conn, &in)
+		end, err := c.receive(ctx)
 		if err != nil {
 			if errors.Is(err, ErrTooLarge) {
 				s.malformed(conn, err)
 			}
 			return
 		}
-		request, err := Parse(string(in[:end]))
-		if err != nil {
+		if err := request.parse(string(c.in[:end])); err != nil {
 			s.malformed(conn, err)
 			return
 		}
-		out = AppendAnswer(out[:0], s.answer(request, overloaded))
+		out = AppendAnswer(out[:0], s.answer(&request, overloaded))
 		if _, err := conn.Write(out); err != nil {
 			return
 		}
-		in = append(in[:0], bytes.TrimLeft(in[end:], "\r\n")...)
+		c.in = append(c.in[:0], bytes.TrimLeft(c.in[end:], "\r\n")...)
 	}
 }
 
@@ -137,23 +137,36 @@ func (s *Server) malformed(conn net.Conn, err error) {
 	conn.Write([]byte("action=ERROR malformed request\n\n")) // best effort: the connection is closed either way
 }
 
+// connection is one that is served, and what has come on it.
+type connection struct {
+	net.Conn
+	in    []byte
+	idle  time.Duration
+	since time.Time // when the read deadline was set last
+}
+
 // receive reads until in begins with a whole request, and tells where it ends.
-func (s *Server) receive(conn net.Conn, in *[]byte) (end int, err error) {
+func (c *connection) receive(ctx context.Context) (end int, err error) {
 	for {
-		if end := requestEnd(*in); end >= 0 {
+		if end := requestEnd(c.in); end >= 0 {
 			return end, nil
 		}
-		if len(*in) >= maxRequest {
+		if len(c.in) >= maxRequest {
 			return 0, ErrTooLarge
 		}
-		if len(*in) == cap(*in) {
-			*in = append(*in, make([]byte, cap(*in))...)[:len(*in)]
+		if len(c.in) == cap(c.in) {
+			c.in = append(c.in, make([]byte, cap(c.in))...)[:len(c.in)]
 		}
-		if err := conn.SetReadDeadline(time.Now().Add(s.options.Idle)); err != nil {
-			return 0, err
+		if now := time.Now(); now.Sub(c.since) > c.idle/8 { // not for each of many quick ones
+			if err := c.SetReadDeadline(now.Add(c.idle)); err != nil {
+				return 0, err
+			}
+			if c.since = now; ctx.Err() != nil { // the end of ctx has set another one, perhaps just before
+				return 0, ctx.Err()
+			}
 		}
-		n, err := conn.Read((*in)[len(*in):cap(*in)])
-		*in = (*in)[:len(*in)+n]
+		n, err := c.Read(c.in[len(c.in):cap(c.in)])
+		c.in = c.in[:len(c.in)+n]
 		if err != nil && n == 0 {
 			return 0, err
 		}
