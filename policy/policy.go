@@ -5,6 +5,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/vm"
@@ -23,14 +24,15 @@ type Options struct {
 // Policy holds lists, rules and the rules' counters. The lists may be changed from any goroutine; everything else
 // belongs to the engine's.
 type Policy struct {
-	Lists Lists
-	rules []*rule
-	plan  func(account string) string
-	facts Facts
-	vm    vm.VM
-	run   Stats
-	keep  bool
-	gone  []string // keys of kept state that belongs to no rule any more
+	Lists      Lists
+	rules      []*rule
+	plan       func(account string) string
+	facts      Facts
+	conditions bool // some rule asks for the facts
+	vm         vm.VM
+	run        Stats
+	keep       bool
+	gone       []string // keys of kept state that belongs to no rule any more
 }
 
 // Stats are counts since the start.
@@ -67,6 +69,7 @@ func (p *Policy) SetRules(rules []Rule) error {
 	}
 	p.leave(ready)
 	p.rules = ready
+	p.conditions = slices.ContainsFunc(ready, func(r *rule) bool { return r.when != nil && !r.Off })
 	return nil
 }
 
@@ -78,7 +81,7 @@ func (p *Policy) Decide(m *osm.Message, found osm.Verdict) osm.Verdict {
 		return listed(m, e)
 	}
 	best, shadow := found, osm.Verdict{}
-	if len(p.rules) > 0 {
+	if p.conditions {
 		p.facts.set(m, found)
 	}
 	for _, r := range p.rules {
