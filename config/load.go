@@ -9,14 +9,16 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
 )
 
 // Source is one file of the configuration.
 type Source struct {
-	Name string // as it is to be named in mistakes
-	Text []byte
+	Name  string // as it is to be named in mistakes
+	Text  []byte
+	Rules bool // nothing but [[rule]] is believed in it: it belongs to somebody who may not decide more
 }
 
 // Loaded is a configuration that can be used, and where its settings come from.
@@ -54,7 +56,7 @@ func read(path string) ([]Source, error) {
 		text, err := os.ReadFile(name)
 		switch {
 		case err == nil:
-			sources = append(sources, Source{name, text})
+			sources = append(sources, Source{name, text, i > 0 && foreign(name)})
 		case i > 0 || !optional || !errors.Is(err, fs.ErrNotExist):
 			mistakes = append(mistakes, Mistake{File: name, Problem: cause(err).Error()})
 		}
@@ -63,6 +65,17 @@ func read(path string) ([]Source, error) {
 		return nil, mistakes
 	}
 	return sources, nil
+}
+
+// foreign tells whether a file belongs neither to root nor to who reads it. The daemon may keep the rules of the page in
+// rules.d; that must not make it root where root runs osm.
+func foreign(name string) bool {
+	info, err := os.Stat(name)
+	if err != nil {
+		return true
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	return !ok || owner.Uid != 0 && int(owner.Uid) != os.Getuid()
 }
 
 // cause is a file error without the name, which the mistake bears already.
@@ -125,6 +138,15 @@ func (r *reader) add(s Source) {
 		r.whole = false
 		r.mistakes = append(r.mistakes, m)
 		return
+	}
+	if s.Rules {
+		for key := range tree {
+			if key != "rule" {
+				r.mistakes = append(r.mistakes, Mistake{File: s.Name, Key: key,
+					Problem: "only [[rule]] may stand in a file of rules.d that does not belong to root"})
+				r.whole = false
+			}
+		}
 	}
 	w := walker{file: s.Name, found: make(map[string]place), arrays: r.arrays}
 	w.walk(s.Text)
