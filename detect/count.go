@@ -29,7 +29,7 @@ func (d *Detector) count(l *look) {
 		}
 		e.recent = l.subject.hash
 	}
-	d.recipients(l, m.Recipients)
+	d.recipients(l)
 	if l.subject != nil {
 		l.subject.deliver(l.fresh, len(m.Recipients), l.now)
 	}
@@ -42,22 +42,26 @@ func (d *Detector) count(l *look) {
 // recipients compares them with those that the sender, and others here, have mailed before. The run of strangers is a CUSUM
 // (Page 1954) of the log likelihood ratio between a thief's list and the sender's habit: it rises in a few messages
 // whatever else the sender sends meanwhile, and never sinks below zero.
-func (d *Detector) recipients(l *look, list []string) {
-	if len(list) == 0 {
-		return
+func (d *Detector) recipients(l *look) {
+	e := l.slot
+	d.fresh = d.fresh[:0]
+	for _, r := range l.to {
+		fresh := d.stranger(l, r)
+		l.fresh += fresh
+		d.fresh = append(d.fresh, fresh)
+	}
+	e.recipients += float32(len(l.to))
+	if l.fresh == 0 && e.run == 0 {
+		return // which is most mail
 	}
 	usual := d.strangerShare(l)
 	up := max(float32(math.Log(float64(thief/usual))), 0)
 	down := float32(math.Log(float64((1 - thief) / (1 - usual))))
-	e := l.slot
-	for _, r := range list {
-		fresh := d.stranger(l, hashText(r))
-		l.fresh += fresh
+	for _, fresh := range d.fresh {
 		e.run = min(max(e.run+fresh*up+(1-fresh)*min(down, 0), 0), runLimit)
 	}
 	e.fresh += l.fresh
 	l.s.strangers += l.fresh
-	e.recipients += float32(len(list))
 }
 
 // thief is the share of strangers among the recipients of a sender whom a thief uses beside his owner, and runLimit is

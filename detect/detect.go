@@ -38,6 +38,8 @@ type Detector struct {
 	likeness   likeness
 	slots      slots
 	look       look // of the last message
+	hashes     []uint64
+	fresh      []float32 // scratch of recipients
 }
 
 const knownPhrases = 300_000
@@ -123,7 +125,7 @@ func (l *look) settle() {
 // Delivery weighs a receiver's answer to an accepted message.
 func (d *Detector) Delivery(m *osm.Message, dl *osm.Delivery) {
 	l := &d.look
-	if d.see(l, m, d.tick(dl.Time)); l.charged {
+	if d.who(l, m, d.tick(dl.Time)); l.charged {
 		d.answer(l, dl)
 	}
 	l.m = nil
@@ -156,15 +158,18 @@ type account struct {
 	by    uint64         // that sender
 }
 
-func (d *Detector) account(hash uint64, now window.Seconds) {
+// account finds the record of an account or a domain, or makes one.
+func (d *Detector) account(hash uint64, now window.Seconds) *account {
 	if hash == 0 {
-		return
+		return nil
 	}
-	if a := d.accounts.index[hash]; a == nil {
+	a := d.accounts.index[hash]
+	if a == nil {
 		a = &account{row: row{hash: hash, last: now}, first: now}
 		d.accounts.add(a)
 		d.accounts.touch(a, now)
 	} else if window.Elapsed(a.last, now) > day {
 		d.accounts.touch(a, now)
 	}
+	return a
 }

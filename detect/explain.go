@@ -16,7 +16,7 @@ func (d *Detector) assess(l *look, action osm.Action, score float32) Assessment 
 	if len(a.Findings) > 0 {
 		a.Reason, a.Detail = a.Findings[0].Fact, a.Findings[0].Value
 	}
-	if o := d.accounts.index[l.account]; o != nil {
+	if o := l.owner; o != nil {
 		o.stop, o.by = window.Decayed{Sum: 1, At: l.now}, l.s.hash
 		d.accounts.touch(o, l.now)
 	}

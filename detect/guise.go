@@ -11,14 +11,14 @@ import (
 func (d *Detector) guise(l *look) {
 	s, m, w := l.s, l.m, &l.weights
 	if m.Sender != "" {
-		l.from, l.newFrom = find(s.froms[:], hashSender(m.Sender), l.now)
+		l.from, l.newFrom = find(s.froms[:], &s.recent.from, hashSender(m.Sender), l.now)
 		l.newFrom = l.newFrom && !d.known.Has(window.Pair(s.hash+knownSender, l.from.hash))
 		if !l.from.mature(l.now) && !l.from.founding(s) && !d.ownDomain(l) {
 			w[foreignSender] = d.settled(l.now) * max(l.confident, 0.5) * surprise(s.newFrom.of(0.05, 10), d.most[foreignSender])
 		}
 	}
 	if l.words > 0 && (!l.reply || m.Class != osm.Login) {
-		l.subject, l.newSubject = find(s.subjects[:], l.template, l.now)
+		l.subject, l.newSubject = find(s.subjects[:], &s.recent.subject, l.template, l.now)
 		if !l.subject.mature(l.now) && !l.subject.founding(s) {
 			// In place of the usual mail, not beside it, it may be a new version of the same program.
 			beside := 0.65 + 0.35*min(1, s.inHr/(s.busy(l.now)+1))
@@ -60,18 +60,21 @@ func (d *Detector) novelty(l *look) {
 	young := d.young(s.first, l.now) * 60 / (60 + s.sent)
 	switch m.Class {
 	case osm.Local, osm.System:
-		if s.key.Kind == osm.KeyScript {
+		if s.key.Kind == osm.KeyScript && young > 0 {
 			w[uploadFolder] = young * uploadPath(m.Script.Path) * d.most[uploadFolder]
 			w[newScript] = young * d.continuity(l) * d.most[newScript]
 			// Visitors of a new site come one by one.
 			w[newAccount] = (0.3 + 0.7*min(1, s.inHr/15)) * min(young, d.young(d.firstSeen(l), l.now)) * d.most[newAccount]
 		}
 	case osm.Login:
+		if young == 0 {
+			break
+		}
 		w[newAccount] = min(young, max(d.young(d.firstSeen(l), l.now), 0.45*(d.elsewhere(l)-0.4))) * d.most[newAccount]
 	case osm.Localhost, osm.Relay:
 		w[newAccount] = young * d.most[newAccount]
 	}
-	if a := d.accounts.index[l.account]; a != nil && a.by != s.hash && m.Class == osm.Local {
+	if a := l.owner; a != nil && a.by != s.hash && m.Class == osm.Local {
 		w[neighbour] = min(a.stop.Value(l.now, 3*day), 1) * max(young, w[foreignSender]/3) * d.most[neighbour]
 	}
 }
@@ -94,8 +97,8 @@ func (d *Detector) settled(now window.Seconds) float32 {
 // firstSeen is when the account or the envelope sender's domain was first seen.
 func (d *Detector) firstSeen(l *look) window.Seconds {
 	first := l.now
-	if a := d.accounts.index[l.account]; a != nil {
-		first = min(first, a.first)
+	if l.owner != nil {
+		first = min(first, l.owner.first)
 	}
 	if a := d.accounts.index[l.domain]; a != nil {
 		first = min(first, a.first)

@@ -10,13 +10,13 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 	s, now := l.s, l.now
 	s.sent++
 	d.senders.touch(s, now)
-	d.remember(l, m.Recipients)
+	d.remember(l)
 	if !l.calm {
 		return
 	}
 	l.trust(l.from, l.subject)
 	// Neither strangers nor a rush through the address book are a sign that he is himself.
-	if d.strangerShare(l) > 0.6 || l.fresh == 0 && s.inHr <= 1.5*s.busy(now)+2 {
+	if l.fresh == 0 && s.inHr <= 1.5*s.busy(now)+2 || d.strangerShare(l) > 0.6 {
 		l.trust(l.network, l.wide, l.provider, l.client, l.helo, l.private, l.country)
 	}
 	if l.network != nil {
@@ -63,12 +63,11 @@ func (l *look) trust(values ...*attr) {
 }
 
 // remember makes recipients known.
-func (d *Detector) remember(l *look, list []string) {
-	if len(list) == 0 {
+func (d *Detector) remember(l *look) {
+	if len(l.to) == 0 {
 		return
 	}
-	for _, r := range list {
-		h := hashText(r)
+	for _, h := range l.to {
 		was := d.known.Add(window.Pair(l.s.hash, h), l.now)
 		l.s.newRecipient.add(!was, 1)
 		if was {
@@ -79,7 +78,7 @@ func (d *Detector) remember(l *look, list []string) {
 			d.known.Add(window.Pair(l.account, h), l.now)
 		}
 	}
-	l.s.learnSize(len(list))
+	l.s.learnSize(len(l.to))
 }
 
 // learnOutside notes who writes to whom here: an answer to a stranger who wrote first is not mail to a stranger.
@@ -136,9 +135,10 @@ func (d *Detector) late(l *look, e *evidence, dl *osm.Delivery) {
 	}
 	l.slot = e
 	l.fresh = 0
-	one := [1]string{to}
-	d.recipients(l, one[:])
+	d.hashes = append(d.hashes[:0], hashText(to))
+	l.to = d.hashes
+	d.recipients(l)
 	l.s.inHr++
 	l.s.quick.Add(l.now, quickSpan, 1)
-	d.remember(l, one[:])
+	d.remember(l)
 }

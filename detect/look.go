@@ -17,6 +17,8 @@ type look struct {
 	s       *sender
 	slot    *evidence
 	account uint64
+	owner   *account // the account's record; nil where there is no account
+	to      []uint64 // hashes of the recipients
 
 	network, wide, provider, client, helo, from, subject, country *attr // nil where the message has none
 

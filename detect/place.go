@@ -8,8 +8,24 @@ import (
 	"osm/window"
 )
 
-// see hashes a message and finds its sender, or makes him.
+// see hashes a message and finds its sender.
 func (d *Detector) see(l *look, m *osm.Message, now window.Seconds) {
+	d.who(l, m, now)
+	if !l.charged {
+		return
+	}
+	if m.HasSubject {
+		l.template, l.words, l.reply = template(m.Subject)
+	}
+	d.hashes = d.hashes[:0]
+	for _, r := range m.Recipients {
+		d.hashes = append(d.hashes, hashText(r))
+	}
+	l.to = d.hashes
+}
+
+// who finds the sender of a message, or makes him.
+func (d *Detector) who(l *look, m *osm.Message, now window.Seconds) {
 	*l = look{m: m, id: m.ID, now: now}
 	l.domain = hashText(domainOf(m.Sender))
 	kind, value, ok := charge(m, m.Sender != "" && d.ours(l))
@@ -32,13 +48,10 @@ func (d *Detector) see(l *look, m *osm.Message, now window.Seconds) {
 	}
 	l.s = s
 	s.tick(l.now)
-	if m.HasSubject {
-		l.template, l.words, l.reply = template(m.Subject)
-	}
 	if l.account == 0 && kind == osm.KeyLogin {
 		l.account = hashText(domainOf(m.Login))
 	}
-	d.account(l.account, l.now)
+	l.owner = d.account(l.account, l.now)
 }
 
 // ours tells whether the envelope sender's domain is one that has long had mailboxes, logins or applications here. While the
@@ -77,17 +90,17 @@ func surprise(p, most float32) float32 {
 func (d *Detector) place(l *look) {
 	s, m, w := l.s, l.m, &l.weights
 	if m.Client.IsLoopback() {
-		l.network, _ = find(s.networks[:], 1, l.now)
+		l.network, _ = find(s.networks[:], &s.recent.network, 1, l.now)
 	} else {
-		l.network, l.newNetwork = find(s.networks[:], hashNetwork(m.Client), l.now)
+		l.network, l.newNetwork = find(s.networks[:], &s.recent.network, hashNetwork(m.Client), l.now)
 	}
-	l.wide, _ = find(s.wides[:], hashWide(m.Client), l.now)
+	l.wide, _ = find(s.wides[:], &s.recent.wide, hashWide(m.Client), l.now)
 	if p := hashProvider(m); p != 0 {
-		l.provider, _ = find(s.wides[:], p, l.now)
+		l.provider, _ = find(s.wides[:], &s.recent.provider, p, l.now)
 	}
-	l.client, l.newClient = find(s.clients[:], hashClient(m.Client), l.now)
+	l.client, l.newClient = find(s.clients[:], &s.recent.client, hashClient(m.Client), l.now)
 	if m.Country != "" {
-		l.country, _ = find(s.places[:], hashText(m.Country), l.now)
+		l.country, _ = find(s.places[:], &s.recent.country, hashText(m.Country), l.now)
 	}
 	sure := l.confident * min(float32(window.Elapsed(s.first, l.now))/(7*day)+0.2, 1)
 	if m.Helo != "" {
@@ -110,9 +123,9 @@ func (d *Detector) place(l *look) {
 // device weighs the HELO name. A private address as a name is one device's for as long as its router pleases.
 func (d *Detector) device(l *look, sure float32) {
 	s, h := l.s, hashHelo(l.m.Helo, l.m.Client)
-	l.helo, l.newHelo = find(s.helos[:], h, l.now)
+	l.helo, l.newHelo = find(s.helos[:], &s.recent.helo, h, l.now)
 	if h == heloPrivate {
-		if exact, _ := find(s.helos[:], hashText(l.m.Helo)|8, l.now); exact.mature(l.now) {
+		if exact, _ := find(s.helos[:], &s.recent.private, hashText(l.m.Helo)|8, l.now); exact.mature(l.now) {
 			l.own = true
 		} else {
 			l.private = exact

@@ -14,14 +14,15 @@ func (d *Detector) score(l *look) float32 {
 	d.weighAnswers(l)
 	d.weighHerd(l)
 	var sums [groups]float32
-	for f := range l.weights {
-		sums[weights[f].group] += l.weights[f]
+	for f, w := range l.weights {
+		sums[groupOf[f]] += w
 	}
-	limit := groupLimits[bulk] + d.raised(l)
+	total := sums[bulk]
 	if l.m.Class == osm.List { // its members are strangers until it has written to all of them
-		limit = listLimit
+		total = min(total, listLimit)
+	} else if total > groupLimits[bulk] {
+		total = min(total, groupLimits[bulk]+d.raised(l))
 	}
-	total := min(sums[bulk], limit)
 	sums[place] -= min(l.weights[knownRecipients], knownPart*sums[place])
 	sums[place] *= sums[place] / (sums[place] + slight)
 	for g := burst; g < credit; g++ {

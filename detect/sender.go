@@ -27,12 +27,13 @@ type sender struct {
 
 	sizes     [8]uint16 // messages by number of recipients: 1, 2-3, 4-7, ...
 	week      window.Week
+	recent    recents
+	topDay    uint8          // level of the strangers of a day that few days exceed, see window.Level
 	hour      window.Seconds // number of the hour that is being counted
 	inHr      float32        // recipients in it
 	day       window.Seconds // number of the day that is being counted
 	worst     float32        // highest score of that day
 	strangers float32        // recipients never mailed before on that day
-	topDay    uint8          // level of these that few days exceed, see window.Level
 	quick     window.Decayed // recipients within minutes
 	fails     window.Decayed // failed logins
 
@@ -69,9 +70,18 @@ func (e *evidence) fade(now window.Seconds, halfLife float64) {
 	if f == 1 {
 		return
 	}
-	for _, v := range e.counts() {
-		*v *= f
-	}
+	e.messages *= f
+	e.recipients *= f
+	e.fresh *= f
+	e.run *= f
+	e.repeats *= f
+	e.newSubject *= f
+	e.networks *= f
+	e.froms *= f
+	e.answers *= f
+	e.unknown *= f
+	e.spam *= f
+	e.held *= f
 }
 
 // tick closes the hours that are over. Only hours before now count as usual.

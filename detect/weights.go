@@ -54,6 +54,14 @@ var groupNames = [groups]string{"bulk", "burst", "place", "guise", "novelty", "a
 // groupLimits is the most that a group adds to a score.
 var groupLimits = [groups]float32{bulk: 6, burst: 3, place: 6.5, guise: 6, novelty: 6, answers: 10, herd: 6, credit: 4}
 
+// groupOf is the group of each fact, apart from the words of the table.
+var groupOf = func() (of [facts]group) {
+	for f := range weights {
+		of[f] = weights[f].group
+	}
+	return of
+}()
+
 // weight is a row of the table of weights.
 type weight struct {
 	name  string

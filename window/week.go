@@ -26,7 +26,14 @@ func ToLevel(v float32) uint8 {
 }
 
 // FromLevel is the value at a place of the scale, within 9 % of what it was made from.
-func FromLevel(l uint8) float32 { return float32(math.Exp2(float64(l)/levelSteps) - 1) }
+func FromLevel(l uint8) float32 { return levels[l] }
+
+var levels = func() (t [256]float32) {
+	for l := range t {
+		t[l] = float32(math.Exp2(float64(l)/levelSteps) - 1)
+	}
+	return t
+}()
 
 // HourOf tells the hour of the week, 0 to 167, and the number of the hour since the epoch. Weeks are counted in UTC: a change
 // to daylight saving time moves a habit by one hour, and Usual looks at the hours beside.
@@ -53,9 +60,13 @@ func (w *Week) Quiet(first, last Seconds) {
 	if last > first+168 {
 		first = last - 168
 	}
+	at := (first + 72) % 168
 	for h := first; h < last; h++ {
-		if cell := &w.level[(h+72)%168]; *cell > 0 {
+		if cell := &w.level[at]; *cell > 0 {
 			*cell = Step(*cell, 0, stepUp, stepDown)
+		}
+		if at++; at == 168 {
+			at = 0
 		}
 	}
 }
