@@ -84,23 +84,22 @@ type one struct {
 }
 
 // New makes the checks that a configuration enables. It asks nobody yet.
-func New(cfg Config, o Options) (*Checks, error) {
+func New(cfg Config, o Options) *Checks {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Resolver == nil {
-		resolver, err := NewResolver(cfg.DNS, o.Now)
-		if err != nil {
-			return nil, err
-		}
-		o.Resolver = resolver
+		o.Resolver = NewResolver(cfg.DNS, o.Now)
 	}
 	c := &Checks{cfg: cfg, now: o.Now, log: o.Logger, resolver: o.Resolver}
 	c.add(cfg.Content.row())
 	c.add(newRspamd(cfg.Rspamd).row())
 	c.add(newSpamAssassin(cfg.SpamAssassin).row())
-	return c, nil
+	return c
 }
+
+// Any tells whether there is a check at all.
+func (c *Checks) Any() bool { return len(c.table) > 0 }
 
 // add puts a check into the table when it is enabled.
 func (c *Checks) add(k *one) {

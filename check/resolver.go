@@ -1,7 +1,16 @@
 package check
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
 	"time"
+
+	"github.com/miekg/dns"
+	"golang.org/x/sync/singleflight"
 
 	"osm"
 )
@@ -10,7 +19,7 @@ import (
 type DNSConfig struct {
 	Servers  []string     `toml:"servers" doc:"Addresses of resolvers, with a port where it is not 53; those of /etc/resolv.conf when empty. Most block lists refuse the public ones (8.8.8.8, 1.1.1.1, 9.9.9.9): a resolver of your own is needed."`
 	Timeout  osm.Duration `toml:"timeout" doc:"How long one resolver is waited for before the next is asked, 50ms to 10s."`
-	Remember int          `toml:"remember" doc:"Answers that are remembered, as long as their time to live allows, 100 to 1000000; some 300 bytes each."`
+	Remember int          `toml:"remember" doc:"Answers that are remembered for as long as their time to live allows, 100 to 1000000; some 300 bytes each."`
 }
 
 func defaultDNS() DNSConfig {
@@ -22,14 +31,186 @@ func (c *DNSConfig) check(report func(key, problem string)) {
 	if c.Remember < 100 || c.Remember > 1_000_000 {
 		report("remember", "must be between 100 and 1000000")
 	}
+	for i, s := range c.Servers {
+		if _, err := serverAddress(s); err != nil {
+			report(fmt.Sprintf("servers[%d]", i), err.Error())
+		}
+	}
 }
 
-// Resolver asks name servers and remembers what they said.
+// serverAddress reads an address with or without a port.
+func serverAddress(s string) (netip.AddrPort, error) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return netip.AddrPortFrom(ip, 53), nil
+	}
+	at, err := netip.ParseAddrPort(s)
+	if err != nil {
+		return at, errors.New("must be an IP address, such as 127.0.0.1, [::1]:53 or 127.0.0.1:5353")
+	}
+	return at, nil
+}
+
+// resolvConf is where the system's resolvers are named.
+const resolvConf = "/etc/resolv.conf"
+
+// Resolver asks name servers and remembers what they said: each question is under way once only, however many ask it.
+// Its methods may be called from any goroutine.
 type Resolver struct {
-	now func() time.Time
+	servers []*nameserver
+	now     func() time.Time
+	memory  *memory
+	flight  singleflight.Group
+	room    chan struct{} // a place for each question under way
 }
 
-// NewResolver reads which servers to ask; it asks nobody yet.
-func NewResolver(cfg DNSConfig, now func() time.Time) (*Resolver, error) {
-	return &Resolver{now: now}, nil
+const (
+	underWay = 1000             // questions at once
+	tries    = 2                // rounds over the servers
+	failTime = 5 * time.Second  // a failure is remembered that long (RFC 2308 section 7: at most 5 minutes)
+	longest  = 10 * time.Second // the most that one question takes, whoever still waits
+)
+
+// NewResolver reads which servers to ask; it asks nobody yet. Without any, every question fails and says so.
+func NewResolver(cfg DNSConfig, now func() time.Time) *Resolver {
+	names := cfg.Servers
+	if len(names) == 0 {
+		if system, err := dns.ClientConfigFromFile(resolvConf); err == nil {
+			names = system.Servers
+		}
+	}
+	r := &Resolver{now: now, memory: newMemory(cfg.Remember), room: make(chan struct{}, underWay)}
+	for _, name := range names {
+		if at, err := serverAddress(name); err == nil {
+			r.servers = append(r.servers, newNameserver(at.String(), time.Duration(cfg.Timeout)))
+		}
+	}
+	return r
+}
+
+// reply is what a name server said to one question. It is shared: nobody changes it.
+type reply struct {
+	addresses []netip.Addr
+	texts     []string
+	hosts     []string // of MX (in the order of their preference, unsorted where equal) and PTR
+	missing   bool     // the name does not exist
+	err       error    // no answer was to be had
+	until     time.Time
+}
+
+// size is what a reply takes in memory, about.
+func (a *reply) size() int {
+	n := 160 + 24*len(a.addresses)
+	for _, list := range [][]string{a.texts, a.hosts} {
+		for _, s := range list {
+			n += 16 + len(s)
+		}
+	}
+	return n
+}
+
+// question names what is asked: a name in small letters without its final dot, and a record type.
+type question struct {
+	name string
+	kind uint16
+}
+
+// remembered answers from memory.
+func (r *Resolver) remembered(q question) (*reply, bool) {
+	return r.memory.get(q, r.now())
+}
+
+// errNoName is given for what can't be a domain name: nobody is asked.
+var errNoName = &net.DNSError{Err: "not a domain name", IsNotFound: true}
+
+// ask gets one answer, from memory or from a server. An error is a *net.DNSError: nothing is known of the name then. A name
+// that does not exist is no error.
+func (r *Resolver) ask(ctx context.Context, q question) (*reply, error) {
+	if a, ok := r.remembered(q); ok {
+		return a, a.err
+	}
+	if !plainName(q.name) {
+		return nil, errNoName
+	}
+	select {
+	case r.room <- struct{}{}:
+	default:
+		return nil, &net.DNSError{Err: "too many questions at once", Name: q.name, IsTemporary: true}
+	}
+	ch := r.flight.DoChan(fmt.Sprint(q.kind, " ", q.name), func() (any, error) {
+		return r.fetch(q), nil
+	})
+	select {
+	case got := <-ch:
+		<-r.room
+		a := got.Val.(*reply)
+		return a, a.err
+	case <-ctx.Done():
+		go func() { <-ch; <-r.room }() // the place is free when the question is over
+		return nil, &net.DNSError{Err: "no answer in time", Name: q.name, IsTimeout: true, IsTemporary: true}
+	}
+}
+
+// plainName tells whether a name can be asked for: labels of visible ASCII, without what dns would take for an escape.
+func plainName(name string) bool {
+	if name == "" || len(name) > 253 || strings.HasPrefix(name, ".") || strings.Contains(name, "..") {
+		return false
+	}
+	for i := range len(name) {
+		if b := name[i]; b <= ' ' || b > '~' || strings.IndexByte(`\"();@$`, b) >= 0 {
+			return false
+		}
+	}
+	_, ok := dns.IsDomainName(name)
+	return ok
+}
+
+var (
+	errSilent = errors.New("no resolver answers: they are tried again in a while")
+	errNone   = errors.New("no resolver is named, neither in " + resolvConf + " nor in check.dns.servers")
+)
+
+// fetch asks the servers, the ones that answer before the ones that do not, and remembers what came of it.
+func (r *Resolver) fetch(q question) *reply {
+	if a, ok := r.remembered(q); ok { // it came while this question waited for its turn
+		return a
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	err := errSilent
+	if len(r.servers) == 0 {
+		err = errNone
+	}
+	for range tries {
+		for _, s := range r.order() {
+			var m *dns.Msg
+			if m, err = s.exchange(ctx, q, r.now); err != nil {
+				continue
+			}
+			a := read(m, q, r.now())
+			r.memory.put(q, a)
+			return a
+		}
+	}
+	a := &reply{err: &net.DNSError{Err: err.Error(), Name: q.name, IsTimeout: isTimeout(err), IsTemporary: true}, until: r.now().Add(failTime)}
+	r.memory.put(q, a)
+	return a
+}
+
+// order puts the servers that do not answer last, and leaves out those whose time to be tried again has not come.
+func (r *Resolver) order() (all []*nameserver) {
+	var dead []*nameserver
+	for _, s := range r.servers {
+		switch s.state(r.now()) {
+		case alive:
+			all = append(all, s)
+		case trial:
+			dead = append(dead, s)
+		}
+	}
+	return append(all, dead...)
+}
+
+func isTimeout(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
 }

@@ -30,7 +30,7 @@ func (e *Engine) Ask(r *policy.Request, now time.Time) osm.Verdict {
 		e.asked.recipient(r.Instance, r.Recipient)
 		m.Recipients = []string{r.Recipient}
 	}
-	return e.Policy.Peek(m)
+	return e.peek(m)
 }
 
 // decide gives the verdict about a whole message. In shadow nobody will carry it out, so that what is refused arrives all
@@ -40,19 +40,7 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	if before, ok := e.asked.find(m.ID); ok {
 		return before
 	}
-	if len(m.Recipients) == 0 {
-		m.Recipients = e.asked.recipients(r)
-	}
-	if r.State == policy.NotSMTP || r.State == policy.Rewrite && !m.Client.IsValid() {
-		m.Protocol = "local"
-		m.Login, m.Auth = "", "" // Exim's $authenticated_id is the unix user's name here, who has not logged in
-		if name := e.User(r.UID); name != "" {
-			m.User = name // the number is the kernel's word; the name in a request is the caller's
-		}
-	} else {
-		m.User, m.Script = "", osm.Script{} // over SMTP these are Exim's own (EXIM.md section 2)
-	}
-	e.Enrich.Message(m)
+	e.identify(r)
 	v, found := e.judge(m)
 	if v.Rule == found.Rule && e.Lane.Open(m, found, func(key osm.Key) bool { return e.ordinary(key, m.Time) }) {
 		v = fastLane(found)
@@ -66,6 +54,24 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 		e.asked.keep(m.ID, m.Verdict)
 	}
 	return m.Verdict
+}
+
+// identify completes what a question about a whole message tells of it. Asked twice it does the same.
+func (e *Engine) identify(r *policy.Request) {
+	m := &r.Message
+	if len(m.Recipients) == 0 {
+		m.Recipients = e.asked.recipients(r)
+	}
+	if r.State == policy.NotSMTP || r.State == policy.Rewrite && !m.Client.IsValid() {
+		m.Protocol = "local"
+		m.Login, m.Auth = "", "" // Exim's $authenticated_id is the unix user's name here, who has not logged in
+		if name := e.User(r.UID); name != "" {
+			m.User = name // the number is the kernel's word; the name in a request is the caller's
+		}
+	} else {
+		m.User, m.Script = "", osm.Script{} // over SMTP these are Exim's own (EXIM.md section 2)
+	}
+	e.Enrich.Message(m)
 }
 
 // refuses tells whether the answer to a question keeps Exim from taking the message. A local submission can't be deferred:
@@ -90,98 +96,4 @@ func (e *Engine) ordinary(key osm.Key, now time.Time) bool {
 func fastLane(found osm.Verdict) osm.Verdict {
 	return osm.Verdict{Action: osm.Accept, Rule: "fast-lane", Reason: found.Reason, Key: found.Key, Score: found.Score, Findings: found.Findings,
 		Detail: "let through, being for one recipient, while its sender is suspected: " + found.Detail}
-}
-
-// asked is what policy queries leave behind for the log, and for each other. It is bounded whatever is asked.
-type asked struct {
-	verdicts, before map[string]osm.Verdict // by message id; before are those of the last turn
-	told, toldBefore map[string][]string    // recipients told one by one (Postfix), by instance
-	refused          []*osm.Message         // since the last flush: the log tells of them only in passing
-	Dropped          uint64                 // refused messages that did not fit and are not in the history
-}
-
-const (
-	verdictsMost = 50_000 // per turn, some 300 bytes each
-	toldMost     = 10_000 // messages per turn
-	toldEach     = 1_000  // recipients of one message
-	refusedMost  = 10_000 // between two flushes
-)
-
-func (a *asked) keep(id string, v osm.Verdict) {
-	if id == "" {
-		return
-	}
-	if len(a.verdicts) >= verdictsMost || a.verdicts == nil {
-		a.before, a.verdicts = a.verdicts, map[string]osm.Verdict{}
-	}
-	a.verdicts[id] = v
-}
-
-func (a *asked) find(id string) (osm.Verdict, bool) {
-	if v, ok := a.verdicts[id]; ok {
-		return v, true
-	}
-	v, ok := a.before[id]
-	return v, ok
-}
-
-// take is find for the log's line: nothing more will be asked about this message.
-func (a *asked) take(id string) (osm.Verdict, bool) {
-	if len(a.verdicts)+len(a.before) == 0 {
-		return osm.Verdict{}, false
-	}
-	v, ok := a.find(id)
-	if ok {
-		delete(a.verdicts, id)
-		delete(a.before, id)
-	}
-	return v, ok
-}
-
-// recipient notes one recipient of a message that is told recipient by recipient.
-func (a *asked) recipient(instance, address string) {
-	if instance == "" || address == "" {
-		return
-	}
-	if len(a.told) >= toldMost || a.told == nil {
-		a.toldBefore, a.told = a.told, map[string][]string{}
-	}
-	list := a.told[instance]
-	if list == nil {
-		list = a.toldBefore[instance]
-	}
-	if len(list) < toldEach {
-		a.told[instance] = append(list, address)
-	}
-}
-
-// recipients are those that are known of a message whose question does not name them all.
-func (a *asked) recipients(r *policy.Request) []string {
-	list := a.told[r.Instance]
-	if list == nil {
-		list = a.toldBefore[r.Instance]
-	}
-	delete(a.told, r.Instance)
-	delete(a.toldBefore, r.Instance)
-	if list == nil && r.Recipient != "" {
-		list = []string{r.Recipient}
-	}
-	return list
-}
-
-func (a *asked) refuse(m *osm.Message) {
-	if len(a.refused) >= refusedMost {
-		a.Dropped++
-		return
-	}
-	a.refused = append(a.refused, m)
-}
-
-// Refused hands what was refused since the last call to the sink: it becomes part of the history like an arrival.
-func (e *Engine) Refused() {
-	for i, m := range e.asked.refused {
-		e.Sink.Arrival(m)
-		e.asked.refused[i] = nil
-	}
-	e.asked.refused = e.asked.refused[:0]
 }

@@ -126,6 +126,7 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, follower.Close()) }()
 	s := newSession(d, engine, alarm, held, history, follower)
+	s.openChecks()
 	for _, p := range positions {
 		s.at[p.Path] = p
 	}

@@ -102,7 +102,7 @@ func (e *Engine) originals(m *osm.Message) (rewritten bool) {
 // judge counts a message and weighs it. What the detection alone found comes beside the verdict.
 func (e *Engine) judge(m *osm.Message) (v, found osm.Verdict) {
 	found = verdict(e.Detect.Find(m))
-	return e.Policy.Decide(m, found), found
+	return tried(m, e.Policy.Decide(m, worse(m, found))), found
 }
 
 // delivery takes a receiver's answer as evidence, except for a message that would have been stopped: in active mode it would not have

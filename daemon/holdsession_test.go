@@ -385,7 +385,7 @@ func waitFor(t *testing.T, what string, ready func() bool) {
 func TestSuspendedLogin(t *testing.T) {
 	s := idleSession(t, nil)
 	ask := func(state policy.State, login string) osm.Action {
-		return s.ask(&policy.Request{State: state, UID: -1, Recipient: "x@far.example",
+		return s.ask(t.Context(), &policy.Request{State: state, UID: -1, Recipient: "x@far.example",
 			Message: osm.Message{Login: login, Client: netip.MustParseAddr("192.0.2.1")}}).Action
 	}
 	key := osm.Key{Kind: osm.KeyLogin, Value: "alice@shop.example"}

@@ -75,7 +75,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	w.write(1)
 	finish(t, program, conf, path, w)
-	check(t, path, w)
+	compare(t, path, w)
 }
 
 // saved is how far the log was read when the daemon was killed, as the store says.
@@ -118,8 +118,8 @@ func finish(t *testing.T, program, conf, path string, w *logWriter) {
 	}
 }
 
-// check compares the store with what was written.
-func check(t *testing.T, path string, w *logWriter) {
+// compare compares the store with what was written.
+func compare(t *testing.T, path string, w *logWriter) {
 	t.Helper()
 	r, err := store.OpenReader(path)
 	if err != nil {

@@ -61,7 +61,7 @@ func (s *session) openPolicy(ctx context.Context) (func() error, error) {
 		}
 		listeners = append(listeners, l)
 	}
-	server := policy.NewServer(policy.ServerOptions{Ask: s.ask, Fallback: cfg.Fallback(), Allowed: cfg.Allowed(os.Getuid()),
+	server := policy.NewServer(policy.ServerOptions{Ask: func(r *policy.Request) osm.Verdict { return s.ask(ctx, r) }, Fallback: cfg.Fallback(), Allowed: cfg.Allowed(os.Getuid()),
 		Most: cfg.Most, Logger: s.options.Logger})
 	return func() error {
 		errs := make([]error, len(listeners))
@@ -91,8 +91,9 @@ func (s *session) openRewriter() error {
 }
 
 // ask answers one policy question. In shadow the answer is to accept, whatever was found; what was held by rewriting before
-// still waits for its release.
-func (s *session) ask(r *policy.Request) osm.Verdict {
+// still waits for its release. Outside opinions are asked before the mutex is taken.
+func (s *session) ask(ctx context.Context, r *policy.Request) osm.Verdict {
+	s.consult(ctx, r)
 	s.waiting.Add(1)
 	s.mu.Lock()
 	s.waiting.Add(-1)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"osm"
+	"osm/check"
 	"osm/exim"
 	"osm/policy"
 	"osm/store"
@@ -30,7 +31,8 @@ type session struct {
 	unsaved  bool
 	tended   time.Time
 
-	waiting atomic.Int64 // questions that wait for mu
+	checks  *check.Checks // nil when none is enabled; it has locks of its own
+	waiting atomic.Int64  // questions that wait for mu
 
 	mu     sync.Mutex // guards what follows: it is held for some dozen lines at most, and never over I/O
 	engine *Engine

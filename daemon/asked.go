@@ -1,0 +1,128 @@
+package daemon
+
+import (
+	"strings"
+
+	"osm"
+	"osm/policy"
+)
+
+// asked is what policy queries leave behind for the log, and for each other. It is bounded whatever is asked.
+type asked struct {
+	verdicts, before map[queueID]*osm.Verdict // nil is a plain acceptance; before are those of the last turn
+	told, toldBefore map[string][]string      // recipients told one by one (Postfix), by instance
+	refused          []*osm.Message           // since the last flush: the log tells of them only in passing
+	Dropped          uint64                   // refused messages that did not fit and are not in the history
+}
+
+// queueID is a mail server's id of a message in a form that costs the garbage collector nothing: Exim's have up to 23
+// characters, Postfix's fewer. Nothing is kept of a message with a longer one.
+type queueID [24]byte
+
+func idOf(id string) (k queueID, ok bool) {
+	n := copy(k[:], id)
+	return k, n > 0 && n == len(id)
+}
+
+const (
+	verdictsMost = 50_000 // per turn, some 40 bytes each, and 200 more where something was found
+	toldMost     = 10_000 // messages per turn
+	toldEach     = 1_000  // recipients of one message
+	refusedMost  = 10_000 // between two flushes
+)
+
+// keep notes what was decided about a message. Of a plain acceptance nobody will ask more than that it was one.
+func (a *asked) keep(id string, v osm.Verdict) {
+	key, ok := idOf(id)
+	if !ok {
+		return
+	}
+	if len(a.verdicts) >= verdictsMost || a.verdicts == nil {
+		a.before, a.verdicts = a.verdicts, make(map[queueID]*osm.Verdict, len(a.verdicts))
+	}
+	if v.Action == osm.Accept && v.ID == "" && len(v.Findings) == 0 && !v.Passive {
+		a.verdicts[key] = nil
+		return
+	}
+	v.Key.Value = strings.Clone(v.Key.Value) // not the whole question with it
+	a.verdicts[key] = &v
+}
+
+func (a *asked) find(id string) (v osm.Verdict, found bool) {
+	if len(a.verdicts)+len(a.before) == 0 {
+		return v, false
+	}
+	key, ok := idOf(id)
+	if !ok {
+		return v, false
+	}
+	kept, found := a.verdicts[key]
+	if !found {
+		kept, found = a.before[key]
+	}
+	if kept != nil {
+		v = *kept
+	}
+	return v, found
+}
+
+// take is find for the log's line: nothing more will be asked about this message.
+func (a *asked) take(id string) (osm.Verdict, bool) {
+	v, found := a.find(id)
+	if found {
+		key, _ := idOf(id)
+		delete(a.verdicts, key)
+		delete(a.before, key)
+	}
+	return v, found
+}
+
+// recipient notes one recipient of a message that is told recipient by recipient.
+func (a *asked) recipient(instance, address string) {
+	if instance == "" || address == "" {
+		return
+	}
+	if len(a.told) >= toldMost || a.told == nil {
+		a.toldBefore, a.told = a.told, map[string][]string{}
+	}
+	list := a.told[instance]
+	if list == nil {
+		list = a.toldBefore[instance]
+	}
+	if len(list) < toldEach {
+		a.told[instance] = append(list, address)
+	}
+}
+
+// recipients are those that are known of a message whose question does not name them all.
+func (a *asked) recipients(r *policy.Request) []string {
+	list := a.told[r.Instance]
+	if list == nil {
+		list = a.toldBefore[r.Instance]
+	}
+	delete(a.told, r.Instance)
+	delete(a.toldBefore, r.Instance)
+	if list == nil && r.Recipient != "" {
+		list = []string{r.Recipient}
+	}
+	return list
+}
+
+// refuse keeps a message for the history; what it was asked in goes on being used.
+func (a *asked) refuse(m *osm.Message) {
+	if len(a.refused) >= refusedMost {
+		a.Dropped++
+		return
+	}
+	refused := *m
+	a.refused = append(a.refused, &refused)
+}
+
+// Refused hands what was refused since the last call to the sink: it becomes part of the history like an arrival.
+func (e *Engine) Refused() {
+	for i, m := range e.asked.refused {
+		e.Sink.Arrival(m)
+		e.asked.refused[i] = nil
+	}
+	e.asked.refused = e.asked.refused[:0]
+}

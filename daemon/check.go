@@ -1,0 +1,123 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"osm"
+	"osm/check"
+	"osm/policy"
+)
+
+// openChecks makes the checks that are enabled ready. They ask nobody yet.
+func (s *session) openChecks() {
+	checks := check.New(s.cfg.Check, check.Options{Now: time.Now, Logger: s.options.Logger, Addresses: ownAddresses(), Known: s.familiar})
+	if checks.Any() {
+		s.checks = checks
+	}
+}
+
+// familiar tells whether whoever submits a message has a history as a login.
+func (s *session) familiar(m *osm.Message) bool {
+	if m.Login == "" {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, known := s.engine.Detect.Explain(osm.Key{Kind: osm.KeyLogin, Value: m.Login}, m.Time)
+	return known && b.Messages > 0
+}
+
+// consult asks the configured checks about a question before the engine does, without the mutex: they may take their time.
+// What they said is in the message's Opinions then; without checks it costs one comparison.
+func (s *session) consult(ctx context.Context, r *policy.Request) {
+	if s.checks == nil {
+		return
+	}
+	stage, ok := stageOf(r.State)
+	if !ok || r.State == policy.Rewrite && policy.IsRewritten(r.Recipient) {
+		return
+	}
+	s.mu.Lock()
+	asked := s.engine.present(r, stage, time.Now())
+	s.mu.Unlock()
+	if !asked || !s.checks.Wants(stage, r.Message.Class) {
+		return
+	}
+	m := r.Message // a copy: a check that is late reads on when the question is over
+	question := check.Request{Stage: stage, Message: &m, Recipient: r.Recipient, Content: r.Content, Whole: r.Whole,
+		Taken: r.State == policy.NotSMTP || r.State == policy.Rewrite}
+	opinions := &osm.Opinions{}
+	s.checks.Look(ctx, &question, opinions)
+	r.Message.Opinions = opinions
+}
+
+func stageOf(state policy.State) (check.Stage, bool) {
+	switch state {
+	case policy.Connect:
+		return check.AtConnect, true
+	case policy.Mail:
+		return check.AtMail, true
+	case policy.Rcpt:
+		return check.AtRcpt, true
+	case policy.Data, policy.EndOfMessage, policy.NotSMTP, policy.Rewrite:
+		return check.AtData, true
+	}
+	return 0, false
+}
+
+// present finds out what class of mail a question is about; false: the message has its verdict already.
+func (e *Engine) present(r *policy.Request, stage check.Stage, now time.Time) bool {
+	m := &r.Message
+	m.Time = now
+	if stage == check.AtData {
+		if _, before := e.asked.find(m.ID); before {
+			return false
+		}
+		e.identify(r)
+		return true
+	}
+	if stage == check.AtRcpt {
+		m.Recipients = []string{r.Recipient}
+	}
+	e.Enrich.Message(m)
+	if stage == check.AtConnect && m.Class == osm.Bounce {
+		m.Class = osm.Inbound // there is no sender yet
+	}
+	return true
+}
+
+// worse is what the detection found, or what the checks ask for where that is more severe.
+func worse(m *osm.Message, found osm.Verdict) osm.Verdict {
+	if m.Opinions == nil || m.Opinions.Verdict.Shadow || m.Opinions.Verdict.Action.Severity() <= found.Action.Severity() {
+		return found
+	}
+	asked := m.Opinions.Verdict
+	asked.Score = found.Score // a fact of rules
+	return asked
+}
+
+// tried puts what a check on trial would have done in the place of a verdict that does nothing.
+func tried(m *osm.Message, v osm.Verdict) osm.Verdict {
+	if m.Opinions == nil || v.Action != osm.Accept || v.Rule != "" || !m.Opinions.Verdict.Shadow || m.Opinions.Verdict.Action == osm.Accept {
+		return v
+	}
+	v = m.Opinions.Verdict
+	v.ID = policy.ID(m, v.Rule)
+	return v
+}
+
+// peek answers before a message is complete: what the lists say, then what the checks refuse. What they would hold is held
+// when the message is there.
+func (e *Engine) peek(m *osm.Message) osm.Verdict {
+	v := e.Policy.Peek(m)
+	if v.Rule != "" || m.Opinions == nil {
+		return v
+	}
+	asked := m.Opinions.Verdict
+	if asked.Shadow || asked.Action != osm.Defer && asked.Action != osm.Reject {
+		return v
+	}
+	asked.ID = policy.ID(m, asked.Rule)
+	return asked
+}
