@@ -24,6 +24,10 @@ type Deed struct {
 	After  *Entry    `json:"after,omitempty"`  // the one that is there now
 	Undoes string    `json:"undoes,omitempty"` // id of the deed that this one takes back
 	Undone string    `json:"undone,omitempty"` // id of the deed that took this one back
+
+	Rule       string `json:"rule,omitempty"`        // name of the rule that was changed
+	RuleBefore *Rule  `json:"rule_before,omitempty"` // as it was
+	RuleAfter  *Rule  `json:"rule_after,omitempty"`  // and as it is now
 }
 
 // What is the kind of a deed.

@@ -29,19 +29,19 @@ var counts = []Count{CountMessages, CountRecipients, CountUnique, CountFailures,
 
 // Rule is one [[rule]] of the configuration: a plain limit, or a condition that decides at once.
 type Rule struct {
-	Name    string           `toml:"name" doc:"Name of the rule, as verdicts and reports show it."`
-	When    string           `toml:"when" doc:"Condition over the facts of a message (see osm config explain rule.when); empty means every message."`
-	Classes []osm.Class      `toml:"classes" doc:"Classes of mail it is about; login, script, localhost and relay when empty."`
-	Key     osm.KeyKind      `toml:"key" doc:"What is counted apart: account, login, script, sender, sender-domain, client, network, country, subject, host ..."`
-	Count   Count            `toml:"count" doc:"What is counted: messages, recipients, unique-recipients, failures or bytes."`
-	Window  osm.Duration     `toml:"window" doc:"Time over which is counted, 1m to 30d; it slides."`
-	Limit   int64            `toml:"limit" doc:"How much is let through in the window; without a limit the rule acts on every message it is about."`
-	Limits  map[string]int64 `toml:"limits" doc:"Limits of their own: account:NAME, plan:NAME, domain:NAME, login:NAME, script:PATH, sender:ADDRESS, client:IP or network:CIDR, each with its number; 0 means none."`
-	Except  []string         `toml:"except" doc:"Whom it is not about, in the same form."`
-	Action  osm.Action       `toml:"action" doc:"What is done: accept (and no later rule is asked), defer, hold, reject, discard or divert."`
-	Text    string           `toml:"text" doc:"What the sender is told; the reason when empty."`
-	Shadow  bool             `toml:"shadow" doc:"Only report what would have been done."`
-	Off     bool             `toml:"off" doc:"Keep the rule, but do not ask it."`
+	Name    string           `toml:"name" json:"name" doc:"Name of the rule, as verdicts and reports show it."`
+	When    string           `toml:"when" json:"when,omitzero" doc:"Condition over the facts of a message (see osm config explain rule.when); empty means every message."`
+	Classes []osm.Class      `toml:"classes" json:"classes,omitzero" doc:"Classes of mail it is about; login, script, localhost and relay when empty."`
+	Key     osm.KeyKind      `toml:"key" json:"key,omitzero" doc:"What is counted apart: account, login, script, sender, sender-domain, client, network, country, subject, host ..."`
+	Count   Count            `toml:"count" json:"count,omitzero" doc:"What is counted: messages, recipients, unique-recipients, failures or bytes."`
+	Window  osm.Duration     `toml:"window" json:"window,omitzero" doc:"Time over which is counted, 1m to 30d; it slides."`
+	Limit   int64            `toml:"limit" json:"limit,omitzero" doc:"How much is let through in the window; without a limit the rule acts on every message it is about."`
+	Limits  map[string]int64 `toml:"limits" json:"limits,omitzero" doc:"Limits of their own: account:NAME, plan:NAME, domain:NAME, login:NAME, script:PATH, sender:ADDRESS, client:IP or network:CIDR, each with its number; 0 means none."`
+	Except  []string         `toml:"except" json:"except,omitzero" doc:"Whom it is not about, in the same form."`
+	Action  osm.Action       `toml:"action" json:"action" doc:"What is done: accept (and no later rule is asked), defer, hold, reject, discard or divert."`
+	Text    string           `toml:"text" json:"text,omitzero" doc:"What the sender is told; the reason when empty."`
+	Shadow  bool             `toml:"shadow" json:"shadow" doc:"Only report what would have been done."`
+	Off     bool             `toml:"off" json:"off,omitzero" doc:"Keep the rule, but do not ask it."`
 }
 
 var outgoing = []osm.Class{osm.Login, osm.Local, osm.Localhost, osm.Relay}
