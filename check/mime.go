@@ -128,20 +128,14 @@ func (w *walker) archive(r io.Reader) {
 
 // encrypted knows ZIP (APPNOTE 4.4.4, bit 0 of the first entry), RAR 4 (encrypted headers) and RAR 5 (a header of type 4).
 func encrypted(head []byte) bool {
-	after := func(magic string) []byte {
-		rest, _ := bytes.CutPrefix(head, []byte(magic))
-		return rest[:len(rest)*min(len(head)-len(rest), 1)] // empty where the magic is not there
+	if zip, ok := bytes.CutPrefix(head, []byte("PK\x03\x04")); ok {
+		return len(zip) > 2 && zip[2]&1 != 0
 	}
-	if zip := after("PK\x03\x04"); len(zip) > 3 {
-		return zip[2]&1 != 0
+	if rar4, ok := bytes.CutPrefix(head, []byte("Rar!\x1a\x07\x00")); ok {
+		return len(rar4) > 3 && rar4[2] == 0x73 && rar4[3]&0x80 != 0
 	}
-	if rar4 := after("Rar!\x1a\x07\x00"); len(rar4) > 4 {
-		return rar4[2] == 0x73 && rar4[3]&0x80 != 0
-	}
-	if rar5 := after("Rar!\x1a\x07\x01\x00"); len(rar5) > 5 {
-		return rar5[5] == 4 // after the checksum and a size of one byte
-	}
-	return false
+	rar5, ok := bytes.CutPrefix(head, []byte("Rar!\x1a\x07\x01\x00"))
+	return ok && len(rar5) > 5 && rar5[5] == 4 // after the checksum and a size of one byte
 }
 
 // mediaType is what of a type may be shown and compared.
