@@ -100,7 +100,7 @@ func TestMistakes(t *testing.T) {
 					want = append(want, strings.TrimSpace(m))
 				}
 			}
-			_, mistakes := parseSample(Source{"osm.toml", text})
+			_, mistakes := parseSample(Source{Name: "osm.toml", Text: text})
 			var got []string
 			for _, m := range mistakes {
 				got = append(got, m.String())
@@ -113,7 +113,7 @@ func TestMistakes(t *testing.T) {
 }
 
 func TestEverythingCanBeSet(t *testing.T) {
-	main := Source{"osm.toml", []byte(`
+	main := Source{Name: "osm.toml", Text: []byte(`
 exim.log = "/x/mainlog"
 [detect]
 window = "2h"
@@ -129,7 +129,7 @@ name = "first"
 [detect.plan.gold]
 hourly = 10
 `)}
-	rules := Source{"rules.d/a.toml", []byte("[[detect.rule]]\nname = \"second\"\nevery = \"1d\"\n[detect.plan.silver]\nhourly = 5\n")}
+	rules := Source{Name: "rules.d/a.toml", Text: []byte("[[detect.rule]]\nname = \"second\"\nevery = \"1d\"\n[detect.plan.silver]\nhourly = 5\n")}
 	got, mistakes := parseSample(main, rules)
 	if mistakes != nil {
 		t.Fatal(mistakes)
@@ -147,9 +147,9 @@ hourly = 10
 
 func TestMistakesAcrossFiles(t *testing.T) {
 	_, mistakes := parseSample(
-		Source{"osm.toml", []byte("detect.window = \"5s\"\n[[detect.rule]]\nname = \"one\"\n")},
-		Source{"rules.d/a.toml", []byte("[detect]\nwindow = \"6s\"\n\n[[detect.rule]]\nevery = \"1h\"\n")},
-		Source{"rules.d/b.toml", []byte("detect = 1\n")})
+		Source{Name: "osm.toml", Text: []byte("detect.window = \"5s\"\n[[detect.rule]]\nname = \"one\"\n")},
+		Source{Name: "rules.d/a.toml", Text: []byte("[detect]\nwindow = \"6s\"\n\n[[detect.rule]]\nevery = \"1h\"\n")},
+		Source{Name: "rules.d/b.toml", Text: []byte("detect = 1\n")})
 	want := `osm.toml:1:8: detect.window = 5s: must be between 1m and 168h
 rules.d/a.toml:2:1: detect.window: is set already in osm.toml:1
 rules.d/a.toml:4:10: detect.rule[1].name: must not be empty
@@ -220,7 +220,7 @@ func TestDefaultsText(t *testing.T) {
 		t.Fatal("nothing is commented out:\n" + in)
 	}
 	for _, s := range []string{text.String(), in} {
-		loaded, err := Parse(Source{"defaults", []byte(s)})
+		loaded, err := Parse(Source{Name: "defaults", Text: []byte(s)})
 		if err != nil {
 			t.Fatalf("%v\nin:\n%s", err, s)
 		}

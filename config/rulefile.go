@@ -127,3 +127,9 @@ func spelt(value any) string {
 	}
 	return strings.TrimSpace(strings.TrimPrefix(string(text), "x = "))
 }
+
+// RulePlace is where a rule of a loaded configuration stands, as file:line.
+func (l *Loaded) RulePlace(i int) string {
+	p := nearest(l.found, element("rule", i))
+	return fmt.Sprintf("%s:%d", p.file, p.line)
+}
