@@ -297,7 +297,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("[[detect.rule]]\nname = \"x\"\n[detect.plan.\"a.b\"]\nhourly = 3\n"), []byte("detect.rule = [{name = \"y\"}]\n"))
 	f.Add([]byte("a.b.c = [[{d.e = 1}]]\n[a]\n"), []byte("[[a]]\n[a.b]\n[[a.b]]"))
 	f.Fuzz(func(t *testing.T, one, two []byte) {
-		_, mistakes := parseSample(Source{"1", one}, Source{"2", two})
+		_, mistakes := parseSample(Source{Name: "1", Text: one}, Source{Name: "2", Text: two})
 		for _, m := range mistakes {
 			if m.File == "" || m.Problem == "" || strings.ContainsAny(m.String(), "\n\x1b") {
 				t.Errorf("mistake %q", m)
