@@ -46,6 +46,22 @@ func (e *Engine) Process(entry *exim.Entry) {
 	}
 	e.Sink.Line(entry)
 	ev := e.Track.Add(entry)
+	if !e.follow(&ev) {
+		e.Sink.Other(entry, &ev)
+	}
+}
+
+// ProcessBatch takes a piece of a log whose lines were read elsewhere, and of which nobody has forged one. The sink gets to
+// know only of messages and deliveries.
+func (e *Engine) ProcessBatch(b *track.Batch) {
+	for i := range b.Len() {
+		ev := e.Track.Tie(b, i)
+		e.follow(&ev)
+	}
+}
+
+// follow takes a line that was tied to its message further. It is false where the line is about no message and no delivery.
+func (e *Engine) follow(ev *track.Event) bool {
 	switch {
 	case ev.New:
 		e.arrival(ev.Message)
@@ -55,12 +71,13 @@ func (e *Engine) Process(entry *exim.Entry) {
 	case ev.Delivery != nil:
 		e.delivery(ev.Message, ev.Delivery)
 	default:
-		if entry.Kind == exim.AuthFailure && ev.Forged == exim.NoSign {
+		if entry := ev.Entry; entry != nil && entry.Kind == exim.AuthFailure {
 			client, _ := netip.ParseAddr(entry.IP) // an invalid address is no client
 			e.Detect.AuthFailure(entry.Time, entry.Login, client)
 		}
-		e.Sink.Other(entry, &ev)
+		return false
 	}
+	return true
 }
 
 // arrival decides about a message with what is known now, unless a policy query has decided about it before, and learns

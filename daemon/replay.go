@@ -238,6 +238,11 @@ func (r *replayed) process(entries []exim.Entry) {
 	for i := range entries {
 		r.other.Process(&entries[i])
 	}
+	r.compare()
+}
+
+// compare tells of the messages about which the two engines decide otherwise.
+func (r *replayed) compare() {
 	for i := range r.before.all { // both engines see the same arrivals in the same order
 		before, after := &r.before.all[i], &r.after.all[i]
 		if before.Verdict.Action != after.Verdict.Action || before.Verdict.Shadow != after.Verdict.Shadow {
@@ -247,13 +252,21 @@ func (r *replayed) process(entries []exim.Entry) {
 	r.before.all, r.after.all = r.before.all[:0], r.after.all[:0]
 }
 
-// replaySink hands on verdicts only.
-type replaySink struct{ message func(m *osm.Message) }
+// replaySink hands on verdicts, and deliveries where they are wanted.
+type replaySink struct {
+	message  func(m *osm.Message)
+	delivery func(m *osm.Message, d *osm.Delivery)
+}
 
-func (s replaySink) Line(*exim.Entry)                     {}
-func (s replaySink) Forged(exim.Attempt)                  {}
-func (s replaySink) Delivery(*osm.Message, *osm.Delivery) {}
-func (s replaySink) Other(*exim.Entry, *track.Event)      {}
+func (s replaySink) Line(*exim.Entry)                {}
+func (s replaySink) Forged(exim.Attempt)             {}
+func (s replaySink) Other(*exim.Entry, *track.Event) {}
+
+func (s replaySink) Delivery(m *osm.Message, d *osm.Delivery) {
+	if s.delivery != nil {
+		s.delivery(m, d)
+	}
+}
 
 func (s replaySink) Arrival(m *osm.Message) {
 	if s.message != nil {

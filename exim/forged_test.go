@@ -2,6 +2,7 @@ package exim
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -130,5 +131,48 @@ func TestForgeryGivesUp(t *testing.T) {
 		if a, ok := f.Look(e); ok != (i == len(lines)-1) || ok && (a.User != "" || a.PID != 7) {
 			t.Fatalf("line %d: %+v, %t", i, a, ok)
 		}
+	}
+}
+
+// A log in which nothing is forged leaves a Forgery the same whether its lines are looked at one by one or passed in pieces, and
+// pieces in which something is are not passed.
+func TestGlance(t *testing.T) {
+	honest := []string{
+		"2026-11-23 08:27:00 [11599] cwd=/home/bob 2 args: /usr/sbin/sendmail -t",
+		"2026-11-23 08:27:00 [11599] 1xVPOi-000315-08 <= bob@osm.test U=bob P=local S=300",
+		"2026-11-23 08:27:01 [11600] SMTP connection from [192.0.2.1]:4711 (TCP/IP connection count = 1)",
+		"  a line without a time",
+		"2026-11-23 08:27:01 [11599] 1xVPOi-000315-08 Completed",
+	}
+	torn := "2026-11-23 08:27:02 [11601] cwd=/home/eve/x"
+	p, e := NewParser(nil), new(Entry)
+	var single, passed Forgery
+	for range 5 {
+		var g Glance
+		for _, line := range honest {
+			p.Parse(line, e)
+			g.Add(e)
+			single.Look(e)
+		}
+		if !passed.Pass(&g) {
+			t.Fatal("an honest piece is not passed")
+		}
+	}
+	if !reflect.DeepEqual(single, passed) {
+		t.Errorf("passed: %+v\nlooked at: %+v", passed, single)
+	}
+	for _, line := range []string{torn, "of a folder 2 args: /usr/sbin/sendmail -t",
+		"2026-11-23 08:27:00 [7] 1xVPOi-000315-08 <= bob@osm.test U=bob P=local S=300"} {
+		var g Glance
+		p.Parse(line, e)
+		if g.Add(e); passed.Pass(&g) {
+			t.Errorf("%q is passed", line)
+		}
+	}
+	var g Glance
+	p.Parse(torn, e)
+	passed.Look(e)
+	if passed.Pass(&g) {
+		t.Error("lines are passed in the middle of a torn one")
 	}
 }

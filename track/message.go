@@ -11,7 +11,7 @@ import (
 
 // fillMessage makes a message of an arrival line and tells how many bytes its strings take. They are copied off the
 // line into one block.
-func (t *Tracker) fillMessage(m *osm.Message, e *exim.Entry) int64 {
+func (b *Batch) fillMessage(m *osm.Message, e *exim.Entry) int64 {
 	*m = osm.Message{
 		ID: e.ID, Time: e.Time,
 		Login: e.Login, Auth: e.Auth,
@@ -26,12 +26,12 @@ func (t *Tracker) fillMessage(m *osm.Message, e *exim.Entry) int64 {
 		m.Client = a.Unmap()
 	}
 	fields := messageStrings(m)
-	t.recipients = t.recipients[:0]
+	b.recipients = b.recipients[:0]
 	for r := range exim.EachRecipient(e.Recipients) {
-		t.recipients = append(t.recipients, r)
+		b.recipients = append(b.recipients, r)
 	}
-	if len(t.recipients) > 0 {
-		m.Recipients = slices.Clone(t.recipients)
+	if len(b.recipients) > 0 {
+		m.Recipients = slices.Clone(b.recipients)
 	}
 	if strings.IndexByte(e.Line, '\\') >= 0 {
 		for _, s := range fields {
@@ -99,9 +99,9 @@ var outcomes = [...]osm.Outcome{
 	exim.Failure:    osm.Failed,
 }
 
-// copyDelivery is fillDelivery with strings that outlive the line. It tells how many bytes they take.
-func copyDelivery(d *osm.Delivery, e *exim.Entry) int64 {
-	fillDelivery(d, e)
+// copyDelivery copies a delivery with strings that outlive the line. It tells how many bytes they take.
+func copyDelivery(d, from *osm.Delivery) int64 {
+	*d = *from
 	fields := deliveryStrings(d)
 	return pack(fields[:], nil)
 }

@@ -1,10 +1,10 @@
 package track
 
 import (
+	"encoding/binary"
 	"unsafe"
 
 	"osm"
-	"osm/exim"
 )
 
 const (
@@ -32,6 +32,15 @@ func keyOf(id string) (k key) {
 	return k
 }
 
+// id is the id that was packed.
+func (k key) id() string {
+	b := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, k[0]), k[1])
+	if k[2] != 0 {
+		b = append(b[:15], binary.LittleEndian.AppendUint64(nil, k[2])...)
+	}
+	return string(b)
+}
+
 // word is 8 bytes of a string as one number.
 func word(s string) uint64 {
 	_ = s[7]
@@ -46,6 +55,8 @@ type slot struct {
 	since      int64 // log time when it was put into its queue
 	bytes      int64
 	arrived    bool
+	local      bool // of an arrival: a local submission
+	pid        int  // of the process that received it, 0 when unknown
 	message    osm.Message
 	early      []osm.Delivery // deliveries while it has not arrived
 }
@@ -101,17 +112,22 @@ func (t *Tracker) slot(k key) *slot {
 func (t *Tracker) forget(s *slot, q *queue) {
 	q.remove(s)
 	delete(t.slots, s.key)
+	t.drop(s)
+}
+
+// drop keeps a slot that nothing points to for reuse.
+func (t *Tracker) drop(s *slot) {
 	if len(t.free) < maxFree {
 		t.free = append(t.free, s)
 	}
 }
 
 // restore asks whether an unknown id arrived before what is remembered.
-func (t *Tracker) restore(k key, id string) *slot {
+func (t *Tracker) restore(k key) *slot {
 	if t.options.Lookup == nil {
 		return nil
 	}
-	m := t.options.Lookup(id)
+	m := t.options.Lookup(k.id())
 	if m == nil {
 		return nil
 	}
@@ -125,14 +141,14 @@ func (t *Tracker) restore(k key, id string) *slot {
 }
 
 // keepEarly keeps a delivery until its message arrives. s is the id's slot, nil when it has none.
-func (t *Tracker) keepEarly(s *slot, k key, e *exim.Entry) {
+func (t *Tracker) keepEarly(s *slot, k key, d *osm.Delivery) {
 	if s == nil {
 		s = t.slot(k)
 	} else {
 		t.early.remove(s)
 	}
 	s.early = append(s.early, osm.Delivery{})
-	s.bytes += earlyBytes + copyDelivery(&s.early[len(s.early)-1], e)
+	s.bytes += earlyBytes + copyDelivery(&s.early[len(s.early)-1], d)
 	t.early.push(s, t.now)
 	for t.early.n > maxEarly || t.early.bytes > int64(t.options.Config.Memory)/maxEarlyPart {
 		t.orphan(t.early.head)

@@ -33,11 +33,9 @@ type submissions struct {
 }
 
 // add keeps a cwd= line that an arrival may follow.
-func (s *submissions) add(e *exim.Entry, now int64) {
-	if c, ok := readArgs(e.Args); ok {
-		c.dir, c.parent, c.pid, c.at = strings.Clone(e.Dir), strings.Clone(c.parent), e.PID, now
-		s.push(c)
-	}
+func (s *submissions) add(c submission, now int64) {
+	c.dir, c.parent, c.at = strings.Clone(c.dir), strings.Clone(c.parent), now
+	s.push(c)
 }
 
 // addNameless keeps the fact that somebody submits from a folder that can't be told.
@@ -56,13 +54,9 @@ func (s *submissions) push(c submission) {
 }
 
 // take finds the folder from which a local arrival (or a rejected local submission) was made.
-func (s *submissions) take(e *exim.Entry, now int64) osm.Script {
+func (s *submissions) take(m *osm.Message, pid int, now int64) osm.Script {
 	if len(s.list) == 0 {
 		return osm.Script{}
-	}
-	pid := e.PID
-	if pid == 0 {
-		_, pid, _ = exim.DecodeID(e.ID)
 	}
 	for i := range s.list {
 		if c := s.list[i]; c.pid != 0 && c.pid == pid {
@@ -73,7 +67,7 @@ func (s *submissions) take(e *exim.Entry, now int64) osm.Script {
 		}
 	}
 	s.list = slices.DeleteFunc(s.list, func(c submission) bool { return c.pid == 0 && now-c.at > maxWait })
-	return s.byElimination(e)
+	return s.byElimination(m)
 }
 
 func (c *submission) script(sure osm.Confidence) osm.Script {
@@ -85,8 +79,8 @@ func (c *submission) script(sure osm.Confidence) osm.Script {
 
 // byElimination finds the line that an arrival without a pid belongs to. Where lines of several folders can be meant it
 // says nothing rather than guess, and remembers that one of them is used up.
-func (s *submissions) byElimination(e *exim.Entry) osm.Script {
-	s.find(e)
+func (s *submissions) byElimination(m *osm.Message) osm.Script {
+	s.find(m)
 	if len(s.fits) == 0 {
 		return osm.Script{}
 	}
@@ -114,18 +108,18 @@ func (s *submissions) byElimination(e *exim.Entry) osm.Script {
 
 // find sets fits to the lines that an arrival can belong to: those of folders that bear its user's name, if there are
 // any.
-func (s *submissions) find(e *exim.Entry) {
+func (s *submissions) find(m *osm.Message) {
 	// P= is "local" for a message read from standard input, "local-smtp" and the like for -bs and -bS; a rejection
 	// has none.
-	smtp := strings.HasPrefix(e.Protocol, "local-")
+	smtp := strings.HasPrefix(m.Protocol, "local-")
 	s.fits = s.fits[:0]
 	owned := false
 	for i := range s.list {
 		c := &s.list[i]
-		if c.pid != 0 || c.smtp != smtp || c.parent != e.Parent {
+		if c.pid != 0 || c.smtp != smtp || c.parent != m.Parent {
 			continue
 		}
-		mine := hasFolder(c.dir, e.User)
+		mine := hasFolder(c.dir, m.User)
 		if mine && !owned {
 			owned, s.fits = true, s.fits[:0]
 		}

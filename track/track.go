@@ -18,6 +18,7 @@ import (
 type Event struct {
 	Kind     exim.Kind
 	Forged   exim.Sign      // not NoSign: the line was not written by Exim, was counted and changed nothing
+	Entry    *exim.Entry    // of a rejection, a failed login and a line that was not understood
 	Message  *osm.Message   // the message that the line is about; nil when it is about none, or about one not known
 	Delivery *osm.Delivery  // of a delivery, cutthrough, suppressed, deferral or failure line whose Message is known
 	Early    []osm.Delivery // with an arrival: its deliveries that were logged before it
@@ -45,8 +46,7 @@ type Tracker struct {
 	done        *slot // completed by the line before
 	free        []*slot
 	submissions submissions
-	recipients  []string // scratch of fillMessage
-	delivery    osm.Delivery
+	single      Batch // of one line: see Add
 	stats       Stats
 }
 
@@ -61,35 +61,84 @@ func New(o Options) *Tracker {
 
 // Add takes the next line of the log.
 func (t *Tracker) Add(e *exim.Entry) Event {
+	b := &t.single
+	b.Reset()
+	if e.Forged != exim.NoSign {
+		l, _ := b.line(&exim.Entry{Time: e.Time})
+		t.begin(&l)
+		t.forged(e, l.unix)
+		return Event{Kind: e.Kind, Forged: e.Forged}
+	}
+	l, _ := b.line(e)
+	event := t.tie(b, &l)
+	event.Kind = e.Kind
+	t.take(b)
+	return event
+}
+
+// Tie takes the next line of a batch, i of Len. All lines of all batches are tied in the order of the log.
+func (t *Tracker) Tie(b *Batch, i int) Event {
+	event := t.tie(b, &b.lines[i])
+	if i == len(b.lines)-1 {
+		t.take(b)
+	}
+	return event
+}
+
+// take makes the slots of a batch the tracker's own, and gives it others that are free.
+func (t *Tracker) take(b *Batch) {
+	b.slots = b.slots[:0]
+	n := max(len(t.free)-maxFree, 0)
+	b.stock = append(b.stock, t.free[n:]...)
+	t.free = t.free[:n]
+}
+
+func (t *Tracker) tie(b *Batch, l *line) Event {
+	t.begin(l)
+	event := Event{Kind: l.kind}
+	switch l.kind {
+	case exim.Arrival, exim.Fakereject:
+		t.arrival(b.slots[l.at], l.unix, &event)
+	case exim.Delivery, exim.Cutthrough, exim.Suppressed, exim.Deferral, exim.Failure:
+		t.attempt(l.key, &b.deliveries[l.at], &event)
+	case exim.Completed:
+		t.completed(l.key, &event)
+	case exim.Submission:
+		t.submissions.add(b.submissions[l.at], l.unix)
+	case exim.Rejection:
+		event.Entry = &b.entries[l.at]
+		t.rejection(l, event.Entry, &event)
+	case exim.Unknown:
+		event.Entry = &b.entries[l.at]
+		t.unknown(event.Entry.Line)
+	case exim.AuthFailure:
+		event.Entry = &b.entries[l.at]
+		t.about(l.key, &event)
+	default:
+		t.about(l.key, &event)
+	}
+	return event
+}
+
+// begin is what every line begins with.
+func (t *Tracker) begin(l *line) {
 	if t.done != nil {
 		t.forget(t.done, &t.live)
 		t.done = nil
 	}
-	t.advance(e.Time)
-	event := Event{Kind: e.Kind, Forged: e.Forged}
-	if e.Forged != exim.NoSign {
-		t.forged(e)
-		return event
+	if l.dated {
+		t.advance(l.unix)
 	}
-	switch e.Kind {
-	case exim.Arrival, exim.Fakereject:
-		t.arrival(e, &event)
-	case exim.Delivery, exim.Cutthrough, exim.Suppressed, exim.Deferral, exim.Failure:
-		t.attempt(e, &event)
-	case exim.Completed:
-		t.completed(e, &event)
-	case exim.Submission:
-		t.submissions.add(e, t.now)
-	case exim.Rejection:
-		t.rejection(e, &event)
-	case exim.Unknown:
-		t.unknown(e.Line)
-	default:
-		if s := t.slots[keyOf(e.ID)]; s != nil && s.arrived {
-			event.Message = &s.message
-		}
+}
+
+// about finds the message that a line is about.
+func (t *Tracker) about(k key, event *Event) {
+	if k == (key{}) {
+		return
 	}
-	return event
+	if s := t.slots[k]; s != nil && s.arrived {
+		event.Message = &s.message
+	}
 }
 
 // maxStep is how far one line may move the tracker's time: a single line from a wrong clock then forgets nothing, and
@@ -97,11 +146,7 @@ func (t *Tracker) Add(e *exim.Entry) Event {
 const maxStep = 3600
 
 // advance follows the time of the log. Times go to and fro a little, since Exim's processes write side by side.
-func (t *Tracker) advance(at time.Time) {
-	if at.IsZero() {
-		return
-	}
-	now := at.Unix()
+func (t *Tracker) advance(now int64) {
 	if t.now == 0 {
 		t.now = now
 	}
@@ -109,27 +154,23 @@ func (t *Tracker) advance(at time.Time) {
 	t.expire()
 }
 
-func (t *Tracker) arrival(e *exim.Entry, event *Event) {
-	k := keyOf(e.ID)
-	if k == (key{}) {
+func (t *Tracker) arrival(s *slot, at int64, event *Event) {
+	switch before := t.slots[s.key]; {
+	case s.key == key{}:
+		t.drop(s)
 		return
-	}
-	s := t.slots[k]
-	if s != nil && s.arrived { // read twice, or written by someone who knows the id
+	case before != nil && before.arrived: // read twice, or written by someone who knows the id
 		t.stats.Repeated++
-		event.Message = &s.message
+		event.Message = &before.message
+		t.drop(s)
 		return
+	case before != nil:
+		event.Early = before.early
+		t.forget(before, &t.early)
 	}
-	if s == nil {
-		s = t.slot(k)
-	} else {
-		t.early.remove(s)
-		event.Early, s.early = s.early, nil
-	}
-	s.arrived = true
-	s.bytes = slotBytes + t.fillMessage(&s.message, e)
-	if e.IP == "" {
-		s.message.Script = t.submissions.take(e, t.now)
+	t.slots[s.key] = s
+	if s.local {
+		s.message.Script = t.submissions.take(&s.message, s.pid, at)
 	}
 	t.live.push(s, t.now)
 	t.stats.Messages++
@@ -138,25 +179,23 @@ func (t *Tracker) arrival(e *exim.Entry, event *Event) {
 }
 
 // attempt is one line of a delivery: it is tied to its message, or kept until the message arrives.
-func (t *Tracker) attempt(e *exim.Entry, event *Event) {
-	k := keyOf(e.ID)
+func (t *Tracker) attempt(k key, d *osm.Delivery, event *Event) {
 	if k == (key{}) {
 		return
 	}
 	s := t.slots[k]
 	if s == nil {
-		s = t.restore(k, e.ID)
+		s = t.restore(k)
 	}
 	if s == nil || !s.arrived {
-		t.keepEarly(s, k, e)
+		t.keepEarly(s, k, d)
 		return
 	}
-	fillDelivery(&t.delivery, e)
-	event.Message, event.Delivery = &s.message, &t.delivery
+	event.Message, event.Delivery = &s.message, d
 }
 
-func (t *Tracker) completed(e *exim.Entry, event *Event) {
-	s := t.slots[keyOf(e.ID)]
+func (t *Tracker) completed(k key, event *Event) {
+	s := t.slots[k]
 	switch {
 	case s == nil:
 	case s.arrived:
@@ -169,11 +208,11 @@ func (t *Tracker) completed(e *exim.Entry, event *Event) {
 
 // rejection may be about a message that was cut through to its receiver and then not accepted, or about a local
 // submission, whose cwd= line then belongs to no arrival.
-func (t *Tracker) rejection(e *exim.Entry, event *Event) {
+func (t *Tracker) rejection(l *line, e *exim.Entry, event *Event) {
 	if e.IP == "" && e.ID != "" {
-		t.submissions.take(e, t.now)
+		t.submissions.take(&osm.Message{Protocol: e.Protocol, Parent: e.Parent, User: e.User}, processOf(e), l.unix)
 	}
-	s := t.slots[keyOf(e.ID)]
+	s := t.slots[l.key]
 	switch {
 	case s == nil:
 	case s.arrived:
@@ -185,9 +224,9 @@ func (t *Tracker) rejection(e *exim.Entry, event *Event) {
 
 // forged counts a line that Exim did not write. The torn cwd= line itself comes from Exim: somebody did submit, from a
 // folder that we can't name, so the message that follows must not be charged to another folder.
-func (t *Tracker) forged(e *exim.Entry) {
+func (t *Tracker) forged(e *exim.Entry, at int64) {
 	t.stats.Forged++
 	if e.Kind == exim.Submission && e.Forged == exim.TornCwd {
-		t.submissions.addNameless(e, t.now)
+		t.submissions.addNameless(e, at)
 	}
 }

@@ -3,6 +3,7 @@ package track
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -332,4 +333,35 @@ func FuzzAdd(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What was read in batches ties to the same messages and deliveries as line by line.
+func TestBatch(t *testing.T) {
+	entries := traffic(500, 7)
+	tell := func(events []string, ev Event) []string {
+		if ev.Message == nil || !ev.New && ev.Delivery == nil && !ev.Done {
+			return events
+		}
+		return append(events, fmt.Sprintf("%v %v %v %+v %+v %v", ev.Kind, ev.New, ev.Done, *ev.Message, ev.Delivery, ev.Early))
+	}
+	var single, batched []string
+	a, b := New(Options{Config: DefaultConfig()}), New(Options{Config: DefaultConfig()})
+	var two [2]Batch // one is read while the other is tied
+	for start := 0; start < len(entries); start += 130 {
+		piece := &two[start/130%2]
+		piece.Reset()
+		for i := start; i < min(start+130, len(entries)); i++ {
+			single = tell(single, a.Add(&entries[i]))
+			piece.Read(&entries[i])
+		}
+		for i := range piece.Len() {
+			batched = tell(batched, b.Tie(piece, i))
+		}
+	}
+	if !slices.Equal(single, batched) || len(single) < 1500 {
+		t.Errorf("%d events line by line, %d in batches", len(single), len(batched))
+	}
+	if a.Stats().Live != b.Stats().Live || a.Stats().Messages != b.Stats().Messages {
+		t.Errorf("%+v\n%+v", a.Stats(), b.Stats())
+	}
 }

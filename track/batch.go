@@ -1,0 +1,118 @@
+package track
+
+import (
+	"osm"
+	"osm/exim"
+)
+
+// Batch is a piece of a log, read: what each of its lines tells by itself. Reading needs no Tracker, so that it can be done
+// on another processor than the tying. Lines of which a Tracker learns nothing but the time are left out. The zero
+// value is ready. What it reads points into the entries' lines: they must stay until the batch is tied.
+type Batch struct {
+	lines       []line
+	slots       []*slot // of the arrivals
+	deliveries  []osm.Delivery
+	submissions []submission
+	entries     []exim.Entry // of the kinds that are rare
+	stock       []*slot      // forgotten ones, for reuse
+	recipients  []string     // scratch of fillMessage
+	last        int64        // time of the last line that was kept
+}
+
+// line is one line of a batch.
+type line struct {
+	key   key
+	unix  int64
+	kind  exim.Kind
+	dated bool
+	at    int32 // index in slots, deliveries, submissions or entries, by kind
+}
+
+// maxSilence is how many seconds of a log may be left out at once: the Tracker follows its time.
+const maxSilence = 900
+
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() {
+	b.lines, b.deliveries, b.submissions, b.entries = b.lines[:0], b.deliveries[:0], b.submissions[:0], b.entries[:0]
+	b.stock, b.slots = append(b.stock, b.slots...), b.slots[:0] // those that were not tied
+	b.last = 0
+}
+
+// Len is the number of lines that are to be tied.
+func (b *Batch) Len() int { return len(b.lines) }
+
+// Read takes the next line, which nobody has forged: see exim.Glance.
+func (b *Batch) Read(e *exim.Entry) {
+	l, told := b.line(e)
+	if !told {
+		if !l.dated || l.unix-b.last <= maxSilence && b.last-l.unix <= maxSilence {
+			return
+		}
+		l.key = key{} // only the time matters
+	}
+	b.last = l.unix
+	b.lines = append(b.lines, l)
+}
+
+// line reads what a line tells by itself; told is false where that is nothing but its time and id.
+func (b *Batch) line(e *exim.Entry) (l line, told bool) {
+	l = line{key: keyOf(e.ID), kind: e.Kind, dated: !e.Time.IsZero()}
+	if l.dated {
+		l.unix = e.Time.Unix()
+	}
+	switch e.Kind {
+	case exim.Arrival, exim.Fakereject:
+		l.at = int32(len(b.slots))
+		b.slots = append(b.slots, b.arrival(e, l.key))
+	case exim.Delivery, exim.Cutthrough, exim.Suppressed, exim.Deferral, exim.Failure:
+		l.at = int32(len(b.deliveries))
+		if len(b.deliveries) < cap(b.deliveries) { // it is written over
+			b.deliveries = b.deliveries[:l.at+1]
+		} else {
+			b.deliveries = append(b.deliveries, osm.Delivery{})
+		}
+		fillDelivery(&b.deliveries[l.at], e)
+	case exim.Submission:
+		c, ok := readArgs(e.Args)
+		if !ok { // it submits no message
+			l.kind = exim.Notice
+			return l, false
+		}
+		c.dir, c.pid = e.Dir, e.PID
+		l.at = int32(len(b.submissions))
+		b.submissions = append(b.submissions, c)
+	case exim.Rejection, exim.AuthFailure, exim.Unknown:
+		l.at = int32(len(b.entries))
+		b.entries = append(b.entries, *e)
+	case exim.Completed:
+	default:
+		l.kind = exim.Notice
+		return l, false
+	}
+	return l, true
+}
+
+// arrival makes the slot of a message that arrives.
+func (b *Batch) arrival(e *exim.Entry, k key) *slot {
+	var s *slot
+	if n := len(b.stock); n > 0 {
+		s, b.stock = b.stock[n-1], b.stock[:n-1]
+	} else {
+		s = new(slot)
+	}
+	s.key, s.arrived, s.early = k, true, nil
+	s.bytes = slotBytes + b.fillMessage(&s.message, e)
+	if s.local = e.IP == ""; s.local {
+		s.pid = processOf(e)
+	}
+	return s
+}
+
+// processOf is the pid of the process that received a message.
+func processOf(e *exim.Entry) int {
+	if e.PID != 0 {
+		return e.PID
+	}
+	_, pid, _ := exim.DecodeID(e.ID)
+	return pid
+}
