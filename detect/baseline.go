@@ -117,7 +117,7 @@ func (d *Detector) Release(key osm.Key, now time.Time) bool {
 			}
 		}
 	}
-	s.worst, s.strangers = 0, 0
+	s.worst, s.strangers, s.complaints = 0, 0, window.Decayed{}
 	if a := d.accounts.index[s.account]; a != nil && a.by == s.hash {
 		a.stop = window.Decayed{}
 		d.accounts.touch(a, seconds)

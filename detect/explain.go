@@ -87,6 +87,8 @@ func words(l *look, f fact) (value, normal string) {
 		return fmt.Sprintf("%.0f of %.0f recipients do not exist", e.unknown, e.answers), percent(&s.refused)
 	case refusedAsSpam:
 		return fmt.Sprintf("%.0f of %.0f refused as spam, listed or too much", e.spam, e.answers), percent(&s.refusedSpam)
+	case complaints:
+		return fmt.Sprintf("%.0f complaints of recipients of late", s.complaints.Sum), "hardly any"
 	case knownRecipients:
 		return fmt.Sprintf("%.0f of %.0f recipients mailed before", e.recipients-e.fresh, e.recipients), ""
 	}

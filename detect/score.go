@@ -81,6 +81,9 @@ func (d *Detector) weighAnswers(l *look) {
 		ratio := e.spam*float32(math.Log(float64(max(0.15/p, 1)))) - 0.1*(e.answers-e.spam)
 		w[refusedAsSpam] = min(max(ratio-1, 0)/20, 1) * d.most[refusedAsSpam]
 	}
+	if s.complaints.Sum > 0 {
+		w[complaints] = d.complained(l) * d.most[complaints]
+	}
 }
 
 // A newcomer's answers are compared with a list of 4 % dead addresses, and a thief's with 15 %: the logarithms of 0.15/0.04

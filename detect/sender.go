@@ -37,6 +37,8 @@ type sender struct {
 	quick     window.Decayed // recipients within minutes
 	fails     window.Decayed // failed logins
 
+	complaints window.Decayed // of recipients
+
 	familiar, strange evidence
 }
 

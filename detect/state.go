@@ -290,4 +290,7 @@ func (s *sender) code(c *codec) {
 	c.decayed(&s.fails)
 	s.familiar.code(c)
 	s.strange.code(c)
+	if !c.reading || c.at < len(c.buf) { // what was kept before complaints were counted has none
+		c.decayed(&s.complaints)
+	}
 }

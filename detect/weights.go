@@ -26,6 +26,7 @@ const (
 	neighbour
 	refused
 	refusedAsSpam
+	complaints
 	herdSubject
 	herdNetwork
 	knownRecipients
@@ -138,6 +139,9 @@ var weights = [facts]weight{
 	refusedAsSpam: {"refused-as-spam", answers, 8,
 		"refusals that say spam, a block list, or too much mail, against the sender's own share, at least 2 %",
 		"receivers have seen more of this mail than we"},
+	complaints: {"complaints", answers, 6,
+		"recipients who complained (RFC 5965) about messages that the history has, beyond 0.3 % of the sender's recipients of late; five are the whole weight",
+		"people press the spam button; large receivers begin to refuse a server's mail at that share, and a few angry ones stop nobody"},
 	herdSubject: {"herd-subject", herd, 6,
 		"other logins who began, within a day and from unusual places or as new ones, to write to strangers with the same pair of words in the subject; pairs that ordinary mail here uses do not count",
 		"one template from many logins is one hand"},
