@@ -67,6 +67,10 @@ type Checks struct {
 	log      *slog.Logger
 	resolver *Resolver
 	table    []*one
+	dnsbl    *dnsbl
+	own      ownSPF
+	grey     *greylist
+	watch    *own
 }
 
 // one is a check that is configured.
@@ -92,6 +96,15 @@ func New(cfg Config, o Options) *Checks {
 		o.Resolver = NewResolver(cfg.DNS, o.Now)
 	}
 	c := &Checks{cfg: cfg, now: o.Now, log: o.Logger, resolver: o.Resolver}
+	c.dnsbl = c.newDNSBL(cfg.DNSBL)
+	c.add(c.dnsbl.row(int64(cfg.Content.Limit), o.Now))
+	c.own = ownSPF{addresses: publicAddresses(cfg.OwnSPF.Addresses, o.Addresses), results: newMemory[string, spfResult](cfg.DNS.Remember)}
+	c.add(c.spfRow())
+	c.add(c.ownRow())
+	c.add(c.dmarcRow())
+	c.grey = newGreylist(cfg.Greylist)
+	c.add(c.grey.row(o.Known, o.Now))
+	c.watch = c.newOwn(cfg.Own, o.Addresses)
 	c.add(cfg.Content.row())
 	c.add(newRspamd(cfg.Rspamd).row())
 	c.add(newSpamAssassin(cfg.SpamAssassin).row())

@@ -10,7 +10,13 @@ import (
 
 // Config is the table [check]. Everything in it is off unless it is enabled.
 type Config struct {
-	DNS DNSConfig `toml:"dns" doc:"The name servers that the checks ask."`
+	DNS      DNSConfig      `toml:"dns" doc:"The name servers that the checks ask."`
+	DNSBL    DNSBLConfig    `toml:"dnsbl" doc:"DNS block lists of addresses and domains."`
+	SPF      SPFConfig      `toml:"spf" doc:"SPF of the hosts that submit mail without a login: may they send for the sender's domain (RFC 7208)?"`
+	OwnSPF   OwnSPFConfig   `toml:"own_spf" doc:"SPF of what leaves from here: does the sender's domain allow this server to send its mail?"`
+	DMARC    DMARCConfig    `toml:"dmarc" doc:"DKIM signatures and DMARC alignment of the From domain (RFC 7489), where the content is seen."`
+	Greylist GreylistConfig `toml:"greylist" doc:"Strangers are asked to come again in a while."`
+	Own      OwnConfig      `toml:"own" doc:"This server's own addresses are looked up in block lists from time to time."`
 
 	Content      ContentConfig      `toml:"content" doc:"What the content itself tells: attachments and links."`
 	Rspamd       RspamdConfig       `toml:"rspamd" doc:"The content scanner rspamd."`
@@ -20,12 +26,20 @@ type Config struct {
 
 // DefaultConfig asks nobody.
 func DefaultConfig() Config {
-	return Config{DNS: defaultDNS(), Content: defaultContent(), Rspamd: defaultRspamd(), SpamAssassin: defaultSpamAssassin(), ARF: defaultARF()}
+	return Config{DNS: defaultDNS(), DNSBL: defaultDNSBL(), SPF: defaultSPF(), OwnSPF: defaultOwnSPF(), DMARC: defaultDMARC(),
+		Greylist: defaultGreylist(), Own: defaultOwn(),
+		Content: defaultContent(), Rspamd: defaultRspamd(), SpamAssassin: defaultSpamAssassin(), ARF: defaultARF()}
 }
 
 // Check reports settings that can't work.
 func (c *Config) Check(report func(key, problem string)) {
 	c.DNS.check(under(report, "dns"))
+	c.DNSBL.check(under(report, "dnsbl"))
+	c.SPF.check(under(report, "spf"))
+	c.OwnSPF.check(under(report, "own_spf"))
+	c.DMARC.check(under(report, "dmarc"))
+	c.Greylist.check(under(report, "greylist"))
+	c.Own.check(under(report, "own"))
 	c.Content.check(under(report, "content"))
 	c.Rspamd.check(under(report, "rspamd"))
 	c.SpamAssassin.check(under(report, "spamassassin"))

@@ -86,6 +86,9 @@ func (g *guard) learn(err error, givenUp bool, now time.Time) {
 	switch {
 	case err == nil:
 		g.row = 0
+	case errors.Is(err, errSpent):
+		g.passed.Add(1)
+		g.why, g.when = err.Error(), now
 	case !givenUp:
 		g.failed.Add(1)
 		g.row++
@@ -116,7 +119,7 @@ type Stat struct {
 	Cached  uint64    `json:"cached"` // answered from memory
 	Failed  uint64    `json:"failed"`
 	Slow    uint64    `json:"slow"`   // took more than half of the deadline
-	Passed  uint64    `json:"passed"` // not asked while the breaker was open
+	Passed  uint64    `json:"passed"` // not asked: the breaker was open, or no more was allowed
 	Open    bool      `json:"open"`   // the breaker is
 	Error   string    `json:"error,omitempty"`
 	Last    time.Time `json:"last,omitzero"` // when that was

@@ -13,7 +13,7 @@ import (
 
 // records asks for one type at a name.
 func (r *Resolver) records(ctx context.Context, name string, kind uint16) (*reply, error) {
-	a, err := r.ask(ctx, question{canonical(name), kind})
+	a, err := r.ask(ctx, question{canonical(name), kind}, nil)
 	if err != nil {
 		return nil, err
 	}

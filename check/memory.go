@@ -6,58 +6,63 @@ import (
 	"time"
 )
 
-// memory remembers replies until their time to live is over. It is bounded in number and bytes: when a half is full it becomes
-// the older half, and what was the older one is forgotten, but for what has been asked for since.
-type memory struct {
-	most       int // replies in one half
+// memory remembers values until their time is over. It is bounded in number and bytes: when a half is full it becomes the
+// older half, and what was the older one is forgotten, but for what has been asked for since.
+type memory[K comparable, V interface{ size() int }] struct {
+	most       int // values in one half
 	mu         sync.Mutex
-	new, old   map[question]*reply
+	new, old   map[K]kept[V]
 	bytes      int // of the newer half
 	hits, miss atomic.Uint64
 }
 
-// perReply is what a reply may take on the average, in bytes.
-const perReply = 300
-
-func newMemory(replies int) *memory {
-	return &memory{most: max(replies/2, 1), new: map[question]*reply{}}
+type kept[V any] struct {
+	value V
+	until time.Time
 }
 
-func (m *memory) get(q question, now time.Time) (*reply, bool) {
+// perValue is what a value may take on the average, in bytes.
+const perValue = 300
+
+func newMemory[K comparable, V interface{ size() int }](values int) *memory[K, V] {
+	return &memory[K, V]{most: max(values/2, 1), new: map[K]kept[V]{}}
+}
+
+func (m *memory[K, V]) get(key K, now time.Time) (value V, ok bool) {
 	m.mu.Lock()
-	a, ok := m.new[q]
+	v, ok := m.new[key]
 	if !ok {
-		if a, ok = m.old[q]; ok {
-			m.add(q, a)
+		if v, ok = m.old[key]; ok && now.Before(v.until) {
+			m.add(key, v)
 		}
 	}
 	m.mu.Unlock()
-	if !ok || !now.Before(a.until) {
+	if !ok || !now.Before(v.until) {
 		m.miss.Add(1)
-		return nil, false
+		return value, false
 	}
 	m.hits.Add(1)
-	return a, true
+	return v.value, true
 }
 
-func (m *memory) put(q question, a *reply) {
+func (m *memory[K, V]) put(key K, value V, until time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.add(q, a)
+	m.add(key, kept[V]{value, until})
 }
 
-func (m *memory) add(q question, a *reply) {
-	if len(m.new) >= m.most || m.bytes >= m.most*perReply {
-		m.old, m.new, m.bytes = m.new, make(map[question]*reply, len(m.new)), 0
+func (m *memory[K, V]) add(key K, v kept[V]) {
+	if len(m.new) >= m.most || m.bytes >= m.most*perValue {
+		m.old, m.new, m.bytes = m.new, make(map[K]kept[V], len(m.new)), 0
 	}
-	if before := m.new[q]; before != nil {
-		m.bytes -= before.size() + len(q.name)
+	if before, ok := m.new[key]; ok {
+		m.bytes -= before.value.size()
 	}
-	m.new[q] = a
-	m.bytes += a.size() + len(q.name)
+	m.new[key] = v
+	m.bytes += v.value.size()
 }
 
-func (m *memory) len() int {
+func (m *memory[K, V]) len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.new) + len(m.old)

@@ -58,7 +58,7 @@ const resolvConf = "/etc/resolv.conf"
 type Resolver struct {
 	servers []*nameserver
 	now     func() time.Time
-	memory  *memory
+	memory  *memory[question, *reply]
 	flight  singleflight.Group
 	room    chan struct{} // a place for each question under way
 }
@@ -78,7 +78,7 @@ func NewResolver(cfg DNSConfig, now func() time.Time) *Resolver {
 			names = system.Servers
 		}
 	}
-	r := &Resolver{now: now, memory: newMemory(cfg.Remember), room: make(chan struct{}, underWay)}
+	r := &Resolver{now: now, memory: newMemory[question, *reply](cfg.Remember), room: make(chan struct{}, underWay)}
 	for _, name := range names {
 		if at, err := serverAddress(name); err == nil {
 			r.servers = append(r.servers, newNameserver(at.String(), time.Duration(cfg.Timeout)))
@@ -99,7 +99,7 @@ type reply struct {
 
 // size is what a reply takes in memory, about.
 func (a *reply) size() int {
-	n := 160 + 24*len(a.addresses)
+	n := 200 + 24*len(a.addresses) // with its key
 	for _, list := range [][]string{a.texts, a.hosts} {
 		for _, s := range list {
 			n += 16 + len(s)
@@ -123,8 +123,8 @@ func (r *Resolver) remembered(q question) (*reply, bool) {
 var errNoName = &net.DNSError{Err: "not a domain name", IsNotFound: true}
 
 // ask gets one answer, from memory or from a server. An error is a *net.DNSError: nothing is known of the name then. A name
-// that does not exist is no error.
-func (r *Resolver) ask(ctx context.Context, q question) (*reply, error) {
+// that does not exist is no error. Where admit is given and false, no server is asked, and the error is errSpent.
+func (r *Resolver) ask(ctx context.Context, q question, admit func() bool) (*reply, error) {
 	if a, ok := r.remembered(q); ok {
 		return a, a.err
 	}
@@ -137,7 +137,7 @@ func (r *Resolver) ask(ctx context.Context, q question) (*reply, error) {
 		return nil, &net.DNSError{Err: "too many questions at once", Name: q.name, IsTemporary: true}
 	}
 	ch := r.flight.DoChan(fmt.Sprint(q.kind, " ", q.name), func() (any, error) {
-		return r.fetch(q), nil
+		return r.fetch(q, admit), nil
 	})
 	select {
 	case got := <-ch:
@@ -150,9 +150,12 @@ func (r *Resolver) ask(ctx context.Context, q question) (*reply, error) {
 	}
 }
 
+// longestName is what a question can hold (RFC 1035 section 2.3.4), without the final dot.
+const longestName = 253
+
 // plainName tells whether a name can be asked for: labels of visible ASCII, without what dns would take for an escape.
 func plainName(name string) bool {
-	if name == "" || len(name) > 253 || strings.HasPrefix(name, ".") || strings.Contains(name, "..") {
+	if name == "" || len(name) > longestName || strings.HasPrefix(name, ".") || strings.Contains(name, "..") {
 		return false
 	}
 	for i := range len(name) {
@@ -170,9 +173,12 @@ var (
 )
 
 // fetch asks the servers, the ones that answer before the ones that do not, and remembers what came of it.
-func (r *Resolver) fetch(q question) *reply {
+func (r *Resolver) fetch(q question, admit func() bool) *reply {
 	if a, ok := r.remembered(q); ok { // it came while this question waited for its turn
 		return a
+	}
+	if admit != nil && !admit() {
+		return &reply{err: errSpent}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
@@ -187,12 +193,12 @@ func (r *Resolver) fetch(q question) *reply {
 				continue
 			}
 			a := read(m, q, r.now())
-			r.memory.put(q, a)
+			r.memory.put(q, a, a.until)
 			return a
 		}
 	}
 	a := &reply{err: &net.DNSError{Err: err.Error(), Name: q.name, IsTimeout: isTimeout(err), IsTemporary: true}, until: r.now().Add(failTime)}
-	r.memory.put(q, a)
+	r.memory.put(q, a, a.until)
 	return a
 }
 

@@ -1,0 +1,171 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"osm"
+)
+
+// dnsbl looks up clients and domains in block lists.
+type dnsbl struct {
+	cfg   DNSBLConfig
+	lists []*list
+	k     *one
+}
+
+func (c *Checks) newDNSBL(cfg DNSBLConfig) *dnsbl {
+	d := &dnsbl{cfg: cfg}
+	for _, l := range cfg.Lists {
+		d.lists = append(d.lists, newList(l, time.Duration(cfg.Deadline), c.resolver, c.now))
+	}
+	return d
+}
+
+// row is its row of the table; limit is how much of a message is read for its links. Each list has a guard of its own: a dead one does not silence the others.
+func (d *dnsbl) row(limit int64, now func() time.Time) *one {
+	d.k = &one{name: "dnsbl", settings: d.cfg.Common, from: AtConnect, look: d.look, quick: d.quick}
+	for _, l := range d.lists {
+		if slices.Contains(l.Of, OfLink) {
+			d.k.content = limit
+		}
+	}
+	d.k.guard = newGuard("dnsbl", time.Duration(d.cfg.Deadline), now)
+	d.k.guard.never = true
+	return d.k
+}
+
+// item is one thing that is looked up.
+type item struct{ of, value, entry string }
+
+// items are what is known of a message at its stage that lists have entries for.
+func (d *dnsbl) items(r *Request) []item {
+	m := r.Message
+	all := make([]item, 0, 4)
+	add := func(of, name string) {
+		if domain := registered(name); domain != "" {
+			all = append(all, item{of, domain, domain})
+		}
+	}
+	if m.Client.IsValid() && public(m.Client) {
+		all = append(all, item{OfClient, m.Client.Unmap().String(), reversed(m.Client)})
+	}
+	add(OfHelo, m.Helo)
+	if r.Stage >= AtMail {
+		add(OfSender, osm.Domain(m.Sender))
+	}
+	if r.Stage < AtData {
+		return all
+	}
+	before := len(all)
+	for _, host := range r.read.links {
+		if len(all)-before >= d.cfg.MostLinks {
+			break
+		}
+		if domain := registered(host); domain != "" && !slices.ContainsFunc(all[before:], func(i item) bool { return i.value == domain }) {
+			all = append(all, item{OfLink, domain, domain})
+		}
+	}
+	return all
+}
+
+// takes tells whether a list has entries of this kind. A name that is too long for a question is on no list.
+func (l *list) takes(i *item) bool {
+	return slices.Contains(l.Of, i.of) && len(i.entry)+1+len(l.Zone) <= longestName
+}
+
+// ignored are the meanings that say nothing about this message's client. At the connection nobody has logged in yet.
+func (l *list) ignored(r *Request) []string {
+	if r.Message.Login != "" || r.Stage == AtConnect {
+		return l.LoginIgnores
+	}
+	return nil
+}
+
+// quick answers when every list's answer is in memory.
+func (d *dnsbl) quick(r *Request, o *osm.Opinions) bool {
+	items := d.items(r)
+	for _, l := range d.lists {
+		for _, i := range items {
+			if !l.takes(&i) {
+				continue
+			}
+			found, ok := l.known(i.entry)
+			if !ok {
+				*o = osm.Opinions{}
+				return false
+			}
+			if len(found) > 0 {
+				o.Listings = append(o.Listings, l.listings(i.of, i.value, found, l.ignored(r))...)
+			}
+		}
+	}
+	d.conclude(o)
+	return true
+}
+
+type looked struct {
+	list  *list
+	item  item
+	found []meaning
+	err   error
+}
+
+// look asks all lists about all that is known, at once. One that fails leaves what the others say.
+func (d *dnsbl) look(ctx context.Context, r *Request, o *osm.Opinions) error {
+	items := d.items(r)
+	answers := make(chan looked, len(items)*len(d.lists))
+	asked := 0
+	for _, l := range d.lists {
+		for _, i := range items {
+			if l.takes(&i) {
+				asked++
+				go func() {
+					found, err := l.look(ctx, i.entry)
+					answers <- looked{l, i, found, err}
+				}()
+			}
+		}
+	}
+	var errs []error
+	for range asked {
+		a := <-answers // every one of them ends with ctx
+		if a.err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", a.list.Zone, a.err))
+		}
+		o.Listings = append(o.Listings, a.list.listings(a.item.of, a.item.value, a.found, a.list.ignored(r))...)
+	}
+	d.conclude(o)
+	return errors.Join(errs...)
+}
+
+// conclude sums up what was found.
+func (d *dnsbl) conclude(o *osm.Opinions) {
+	if len(o.Listings) == 0 {
+		return
+	}
+	// The heaviest first: it is what the sender is told.
+	slices.SortStableFunc(o.Listings, func(a, b osm.Listing) int { return cmp.Compare(b.Weight, a.Weight) })
+	for i := range o.Listings { // what one list says of one thing counts once, by its heaviest meaning
+		l := &o.Listings[i]
+		if !slices.ContainsFunc(o.Listings[:i], func(b osm.Listing) bool { return b.List == l.List && b.Value == l.Value }) {
+			o.Weight += l.Weight
+		}
+	}
+	if first := &o.Listings[0]; o.Weight >= d.cfg.Weight {
+		key := osm.Key{Kind: osm.KeySenderDomain, Value: first.Value}
+		switch first.Of {
+		case OfClient:
+			key.Kind = osm.KeyClient
+		case OfHelo:
+			key.Kind = osm.KeyHelo
+		case OfLink:
+			key = osm.Key{}
+		}
+		d.k.speak(o, "dnsbl", text(first), key)
+	}
+}
