@@ -18,6 +18,7 @@ import (
 	"osm/store"
 	"osm/tail"
 	"osm/track"
+	"osm/web"
 )
 
 // Status is what the daemon tells about itself.
@@ -239,6 +240,8 @@ func (s *session) undo(id, by string, now time.Time) (policy.Deed, error) {
 		return s.takeBack(d, by, now)
 	case Suspend:
 		return s.unsuspend(d, by, now)
+	case web.SaveRule, web.RemoveRule:
+		return s.undoRule(d, by, now)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

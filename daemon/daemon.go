@@ -31,6 +31,7 @@ type Options struct {
 	Zone   *time.Location                                 // of log times without a zone; nil is local
 	Start  tail.Start                                     // where a log without a saved position begins; the zero value is its beginning
 	Load   func() (*config.Loaded, error)                 // reads the configuration again at a reload; nil: there is none
+	Rules  *config.RuleFile                               // where rules that are made in the page are kept; nil: they can't be
 	Queue  func(ctx context.Context) (*exim.Queue, error) // Exim's queue; nil: that of the Exim on this machine
 	Root   string                                         // where a panel's programs and files are; "" is /
 	Ready  func()                                         // called once, when everything is open and the log is being read

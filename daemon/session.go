@@ -33,6 +33,7 @@ type session struct {
 
 	checks  *check.Checks // nil when none is enabled; it has locks of its own
 	waiting atomic.Int64  // questions that wait for mu
+	trials  *trials
 
 	mu     sync.Mutex // guards what follows: it is held for some dozen lines at most, and never over I/O
 	engine *Engine
@@ -60,7 +61,7 @@ const (
 
 func newSession(d *Daemon, e *Engine, a *alarm, h *holds, history *store.Store, f *tail.Follower) *session {
 	return &session{Daemon: d, engine: e, alarm: a, holds: h, stops: h.stops, store: history, follower: f, ledger: policy.NewLedger(),
-		parser: exim.NewParser(d.zone), at: map[string]osm.Position{}}
+		parser: exim.NewParser(d.zone), at: map[string]osm.Position{}, trials: newTrials()}
 }
 
 // restore reads what was kept besides the history. What is damaged is told and left out: it is learned again.
@@ -98,6 +99,7 @@ func (s *session) serve(ctx context.Context) error {
 	others.Go(func() { s.keepHeld(ctx) })
 	others.Go(func() { s.keepSuspended(ctx) })
 	others.Go(func() { s.pushOut(ctx) })
+	others.Go(func() { s.keepTrying(ctx) })
 	others.Go(func() { s.keepServing(ctx, "control socket", s.openControl) })
 	others.Go(func() { s.keepServing(ctx, "policy socket", s.openPolicy) })
 	if s.options.Ready != nil {

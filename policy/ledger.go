@@ -101,8 +101,15 @@ func (l *Ledger) Remove(key osm.Key, by, reason string, now time.Time) (Deed, er
 	return l.record(Deed{What: Unlist, Key: key, Reason: reason, By: by, Time: now, Before: &before}), nil
 }
 
-// Note records a deed that is not about the lists.
-func (l *Ledger) Note(d Deed) Deed { return l.record(d) }
+// Note records a deed that is not about the lists. The one that it undoes is marked.
+func (l *Ledger) Note(d Deed) Deed {
+	d = l.record(d)
+	if i := slices.IndexFunc(l.deeds, func(o Deed) bool { return o.ID == d.Undoes }); d.Undoes != "" && i >= 0 {
+		l.deeds[i].Undone = d.ID
+		l.keep(l.deeds[i])
+	}
+	return d
+}
 
 // Listed tells whether a key is on a list.
 func (l *Ledger) Listed(key osm.Key) bool {

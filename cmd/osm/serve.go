@@ -7,6 +7,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
+	"osm/config"
 	service "osm/daemon"
 	"osm/tail"
 )
@@ -33,6 +34,7 @@ func (p *program) serve() *cobra.Command {
 				Zone:   zone,
 				Start:  tail.StartOldest,
 				Load:   p.load,
+				Rules:  config.NewRuleFile(p.config),
 				Ready:  func() { notify(log, daemon.SdNotifyReady) },
 			})
 			if err != nil {
