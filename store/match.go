@@ -42,6 +42,9 @@ func (f *Filter) conditions(d day) *conditions {
 	if f.Action != nil {
 		c.add("action = ?", int64(*f.Action))
 	}
+	if f.Judged {
+		c.add(d.sql("seq IN (SELECT seq FROM verdict_DAY)"))
+	}
 	if f.Sender == "<>" {
 		c.add("sender = 0")
 	} else {

@@ -17,12 +17,13 @@ const readers = 4
 
 // Reader answers questions about the history. It may be used by many goroutines at once. Its errors are of type *Error.
 type Reader struct {
-	path string
-	db   *sql.DB
-	busy sync.RWMutex // held by every question: Close waits
+	path   string
+	db     *sql.DB
+	busy   *sync.RWMutex // held by every question: Close waits
+	within *scope        // nil: everything
 }
 
-func newReader(path string) *Reader { return &Reader{path: path} }
+func newReader(path string) *Reader { return &Reader{path: path, busy: new(sync.RWMutex)} }
 
 // OpenReader opens the database of a daemon, running or not, read-only. It fails with ErrNotFound when there is none.
 func OpenReader(path string) (*Reader, error) {
@@ -78,9 +79,11 @@ func (r *Reader) Close() error {
 
 // view is the database at one moment: days cannot vanish between two queries.
 type view struct {
-	ctx  context.Context
-	conn *sql.Conn
-	days []day // the oldest first
+	ctx    context.Context
+	conn   *sql.Conn
+	days   []day // the oldest first
+	within *scope
+	ids    map[day]string // of the scope's accounts: see condition
 }
 
 // view runs fn on one connection in a read transaction.
@@ -97,7 +100,7 @@ func (r *Reader) view(ctx context.Context, op string, fn func(*view) error) erro
 	}
 	// Also when ctx is done: the connection goes back to the pool.
 	defer conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	v := &view{ctx: ctx, conn: conn}
+	v := &view{ctx: ctx, conn: conn, within: r.within, ids: map[day]string{}}
 	if v.days, err = listDays(ctx, conn); err == nil {
 		err = fn(v)
 	}
@@ -128,7 +131,11 @@ func (v *view) locate(id string) (d day, seq int64, err error) {
 		if _, exists := slices.BinarySearch(v.days, d); !exists || err != nil {
 			return false
 		}
-		err = v.conn.QueryRowContext(v.ctx, d.sql("SELECT seq FROM message_DAY WHERE key = ?"), key).Scan(&seq)
+		mine := ""
+		if mine, err = v.condition(d); err != nil {
+			return false
+		}
+		err = v.conn.QueryRowContext(v.ctx, d.sql("SELECT seq FROM message_DAY WHERE key = ? AND "+mine), key).Scan(&seq)
 		if errors.Is(err, sql.ErrNoRows) {
 			err = nil
 			return false
@@ -176,8 +183,12 @@ func (r *Reader) Verdict(ctx context.Context, verdict string) (*Found, error) {
 	err := r.view(ctx, "look up a verdict in", func(v *view) error {
 		for _, d := range slices.Backward(v.days) {
 			var seq int64
-			err := v.conn.QueryRowContext(ctx, d.sql("SELECT seq FROM verdict_DAY WHERE id = ? ORDER BY seq DESC LIMIT 1"),
-				clean(verdict)).Scan(&seq)
+			mine, err := v.condition(d)
+			if err != nil {
+				return err
+			}
+			err = v.conn.QueryRowContext(ctx, d.sql(`SELECT seq FROM verdict_DAY JOIN message_DAY USING (seq)
+				WHERE id = ? AND `+mine+` ORDER BY seq DESC LIMIT 1`), clean(verdict)).Scan(&seq)
 			if err == nil {
 				found, err = v.found(d, seq)
 				return err

@@ -82,7 +82,8 @@ type Hour struct {
 }
 
 // Report sums up the hours of a time span. In a ranking over several days a value can be missing that is not among the
-// first 200 on any of them; the sums of those that are there are exact.
+// first 200 on any of them; the sums of those that are there are exact. A Reader of some accounts alone counts no events, and in
+// its rankings attempts by the time of their message and no kinds of refusals.
 func (r *Reader) Report(ctx context.Context, q ReportQuery) (*Report, error) {
 	if q.Limit <= 0 {
 		q.Limit = 20
@@ -104,6 +105,9 @@ func (r *Reader) Report(ctx context.Context, q ReportQuery) (*Report, error) {
 			if err := v.totals(span, &q, report); err != nil {
 				return err
 			}
+		}
+		if v.within != nil {
+			return v.rankWithin(&q, report)
 		}
 		return v.rankings(&q, report)
 	})
@@ -148,14 +152,18 @@ func (v *view) totals(s span, q *ReportQuery, to *Report) error {
 			to.Hours[s.day.start().Add(time.Duration(hour)*time.Hour).Sub(to.Since)/time.Hour].Counts.add(c)
 		}
 	}
-	err := v.each(func(rows *sql.Rows) error {
+	sums, err := v.totalsOf(s.day)
+	if err != nil {
+		return err
+	}
+	err = v.each(func(rows *sql.Rows) error {
 		var hour, class int64
 		var c Counts
 		err := rows.Scan(append([]any{&hour, &class}, c.fields()...)...)
 		add(hour, class, &c)
 		return err
 	}, s.day.sql("SELECT hour, class, "+sumColumns+` FROM hourly_DAY
-		WHERE kind = 0 AND value = 0 AND hour BETWEEN ? AND ? GROUP BY hour, class`), s.first, s.last)
+		WHERE `+sums+` AND hour BETWEEN ? AND ? GROUP BY hour, class`), s.first, s.last)
 	if err != nil {
 		return err
 	}
@@ -169,8 +177,8 @@ func (v *view) totals(s span, q *ReportQuery, to *Report) error {
 		add(hour, class, &c)
 		return nil
 	}, s.day.sql(`SELECT hour, class, refusal, count FROM refusal_DAY
-		WHERE kind = 0 AND value = 0 AND hour BETWEEN ? AND ?`), s.first, s.last)
-	if err != nil {
+		WHERE `+sums+` AND hour BETWEEN ? AND ?`), s.first, s.last)
+	if err != nil || v.within != nil { // events are nobody's
 		return err
 	}
 	return v.each(func(rows *sql.Rows) error {

@@ -30,6 +30,7 @@ type Filter struct {
 	Outcome      *osm.Outcome // at least one attempt had this outcome
 	Refusal      osm.Refusal  // at least one attempt was refused so; NotRefused: any
 	Action       *osm.Action  // of the verdict
+	Judged       bool         // something was found about it
 	Limit        int          // 0 means 50
 	After        Cursor       // continue a list: see Page.Next
 }
@@ -69,6 +70,11 @@ func (v *view) search(f Filter) (*Page, error) {
 	}
 	for _, d := range days {
 		c := f.conditions(d)
+		mine, err := v.condition(d)
+		if err != nil {
+			return nil, err
+		}
+		c.add(mine)
 		if f.After != "" && d > last {
 			continue
 		}

@@ -8,8 +8,11 @@ import (
 )
 
 // LoadState calls fn for each saved blob whose key begins with prefix, in the order of keys. fn may keep the blob, and
-// must not call the store.
+// must not call the store. A Reader of some accounts alone has none.
 func (r *Reader) LoadState(ctx context.Context, prefix string, fn func(key string, blob []byte) error) error {
+	if r.within != nil {
+		return nil // what was learned is about everybody
+	}
 	var stopped error
 	err := r.view(ctx, "read", func(v *view) error {
 		rows, err := v.conn.QueryContext(ctx, `SELECT key, value FROM state

@@ -73,6 +73,9 @@ func (v *view) trace(d day, seq int64, t *Trace) error {
 
 // traceRefused looks for an id that never arrived among the events, newest day first.
 func (v *view) traceRefused(id string, t *Trace) error {
+	if v.within != nil { // it is nobody's
+		return ErrNotFound
+	}
 	for _, d := range slices.Backward(v.days) {
 		events, blocks, err := v.events(d,
 			"exim_id IN (SELECT id FROM string_DAY WHERE text = ?) AND message IS NULL ORDER BY id", clean(id))
@@ -152,6 +155,9 @@ func (v *view) events(d day, condition string, args ...any) (all []Event, blocks
 // Samples are the newest events of a kind: unknown and forged lines for osm doctor, rejections, failed logins.
 func (r *Reader) Samples(ctx context.Context, kind EventKind, limit int) ([]Event, error) {
 	var all []Event
+	if r.within != nil { // they are nobody's
+		return nil, nil
+	}
 	err := r.view(ctx, "read", func(v *view) error {
 		for _, d := range slices.Backward(v.days) {
 			events, _, err := v.events(d, "kind = ? ORDER BY id DESC LIMIT ?", int64(kind), limit-len(all))

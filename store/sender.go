@@ -1,0 +1,408 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"osm"
+)
+
+// SenderQuery says whose mail is to be told about.
+type SenderQuery struct {
+	Key          osm.Key // account, login, user, script, client, sender, sender-domain or subject
+	Since, Until time.Time
+	Most         int // newest messages that are looked at one by one; 0 means 2000
+	Latest       int // of them, how many are listed; 0 means 20
+}
+
+// Story is what one sender sent.
+type Story struct {
+	Total    Counts
+	Hours    []Hour   // every hour of the time
+	Accounts []string // whose mail it was
+	Complete bool     // what follows is about all of its messages, not only about the newest
+	Clients  []ClientCount
+	Domains  []DomainCount // of recipients
+	Answers  []Answer
+	Latest   []Found
+	Verdicts []Found // those that something was found about
+}
+
+// ClientCount is a host that mail came from.
+type ClientCount struct {
+	Addr     netip.Addr
+	Host     string // verified name
+	Country  string
+	ASN      uint32
+	Messages int64
+	First    time.Time
+	Last     time.Time
+}
+
+// DomainCount is where mail went: attempts by outcome.
+type DomainCount struct {
+	Domain                      string
+	Delivered, Deferred, Failed int64
+}
+
+// Answer is one way in which a receiver did not take mail.
+type Answer struct {
+	Refusal  osm.Refusal
+	Domain   string // of the recipients
+	Host     string // that said so
+	Code     int
+	Enhanced string
+	Text     string // the latest one's words
+	ID       string // of that message
+	Count    int64
+	Last     time.Time
+}
+
+// What a story lists at most.
+const (
+	storyMessages = 2000
+	storyLatest   = 20
+	storyRows     = 50
+	storyAccounts = 100
+)
+
+// Sender tells what one sender sent, or is ErrNotFound when it sent nothing in that time.
+func (r *Reader) Sender(ctx context.Context, q SenderQuery) (*Story, error) {
+	q.Most, q.Latest = cmp.Or(q.Most, storyMessages), cmp.Or(q.Latest, storyLatest)
+	if _, ok := columnOf[q.Key.Kind]; !ok {
+		return nil, ErrNotFound
+	}
+	t := &tale{Story: Story{Complete: true}, query: q, accounts: map[string]bool{}, clients: map[netip.Addr]*ClientCount{}, domains: map[string]*DomainCount{},
+		answers: map[answerKey]*Answer{}}
+	for at := q.Since.UTC().Truncate(time.Hour); at.Before(q.Until); at = at.Add(time.Hour) {
+		t.Hours = append(t.Hours, Hour{Start: at})
+	}
+	err := r.view(ctx, "read a sender in", func(v *view) error {
+		for _, d := range slices.Backward(v.days) {
+			if !d.start().Before(q.Until) || !(d + 1).start().Add(astray).After(q.Since) {
+				continue
+			}
+			if err := t.day(v, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && t.Total.Messages == 0 {
+		err = ErrNotFound
+	}
+	return t.told(), err
+}
+
+// tale is a story in the making: the newest day first.
+type tale struct {
+	Story
+	query    SenderQuery
+	looked   int
+	accounts map[string]bool
+	clients  map[netip.Addr]*ClientCount
+	domains  map[string]*DomainCount
+	answers  map[answerKey]*Answer
+}
+
+type answerKey struct {
+	refusal        osm.Refusal
+	domain, host   string
+	code, enhanced string
+}
+
+// where is the condition on a day's messages.
+func (t *tale) where(v *view, d day) (string, error) {
+	mine, err := v.condition(d)
+	if err != nil {
+		return "", err
+	}
+	key, ids := t.query.Key, []int64(nil)
+	switch key.Kind {
+	case osm.KeySenderDomain:
+		ids, err = v.textsLike(d, "text LIKE ? ESCAPE '\\'", "%@"+escapeLike(key.Value))
+	case osm.KeySender, osm.KeyUser:
+		ids, err = v.textsLike(d, "text = ? COLLATE NOCASE", key.Value)
+	case osm.KeyScript, osm.KeySubject:
+		ids, err = v.idsOf(d, key.Kind, "binary", key.Value)
+	default:
+		ids, err = v.idsOf(d, key.Kind, "nocase", key.Value)
+	}
+	return fmt.Sprintf("%s IN (%s) AND time >= %d AND time < %d AND %s", columnOf[key.Kind], idList(ids), d.millis(t.query.Since), d.millis(t.query.Until), mine), err
+}
+
+// textsLike finds the ids of texts of a day that meet a condition.
+func (v *view) textsLike(d day, condition, arg string) (ids []int64, err error) {
+	err = v.each(func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, d.sql("SELECT id FROM string_DAY WHERE "+condition), arg)
+	return ids, err
+}
+
+func escapeLike(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
+}
+
+// day adds what a sender sent on a day.
+func (t *tale) day(v *view, d day) error {
+	where, err := t.where(v, d)
+	if err != nil || strings.Contains(where, " IN (-1)") { // it sent nothing on that day, or nothing that may be seen
+		return err
+	}
+	first, err := v.seqAt(d, t.query.Since.Add(-astray))
+	if err != nil {
+		return err
+	}
+	where = fmt.Sprintf("seq >= %d AND %s", first, where)
+	if err := t.sums(v, d, where); err != nil {
+		return err
+	}
+	var rows []messageRow
+	err = v.each(func(r *sql.Rows) error {
+		rows = append(rows, messageRow{})
+		return rows[len(rows)-1].scan(r)
+	}, d.sql(fmt.Sprintf("SELECT * FROM message_DAY WHERE %s ORDER BY seq DESC LIMIT %d", where, t.query.Most-t.looked)))
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	t.looked += len(rows)
+	return t.messages(v, d, rows)
+}
+
+// sums adds the counts by hour, with attempts by the time of their message.
+func (t *tale) sums(v *view, d day, where string) error {
+	return v.each(func(rows *sql.Rows) error {
+		var hour int64
+		var c Counts
+		if err := rows.Scan(&hour, &c.Messages, &c.Recipients, &c.Bytes, &c.Stopped, &c.Delivered, &c.Deferred, &c.Failed); err != nil {
+			return err
+		}
+		t.Total.add(&c)
+		start := d.time(hour * time.Hour.Milliseconds())
+		if i := int(start.Sub(t.Hours[0].Start) / time.Hour); i >= 0 && i < len(t.Hours) {
+			t.Hours[i].add(&c)
+		}
+		return nil
+	}, d.sql(fmt.Sprintf(`SELECT time / 3600000, count(*), sum(recipients), sum(size), sum(action <> 0 AND flags & %d = 0), sum(delivered), sum(deferred),
+		sum(failed) FROM message_DAY WHERE %s GROUP BY 1`, flagShadow, where)))
+}
+
+// messages adds what single messages tell.
+func (t *tale) messages(v *view, d day, rows []messageRow) error {
+	show := rows[:min(len(rows), max(t.query.Latest-len(t.Latest), 0))]
+	latest, err := v.describe(d, show, shownRecipients)
+	if err != nil {
+		return err
+	}
+	t.Latest = append(t.Latest, latest...)
+	names := texts{}
+	var judged []messageRow
+	for i := range rows {
+		names.want(rows[i].account, rows[i].client, rows[i].host)
+		if rows[i].action != 0 && len(t.Verdicts)+len(judged) < t.query.Latest {
+			judged = append(judged, rows[i])
+		}
+	}
+	verdicts, err := v.describe(d, judged, shownRecipients)
+	if err != nil {
+		return err
+	}
+	t.Verdicts = append(t.Verdicts, verdicts...)
+	if err := names.load(v, d); err != nil {
+		return err
+	}
+	for i := range rows {
+		m := &rows[i]
+		if a := names[m.account]; a != "" && len(t.accounts) < storyAccounts {
+			t.accounts[a] = true
+		}
+		t.client(parseAddr(names[m.client]), parts(names[m.host], 4), d.time(m.time))
+	}
+	return t.attempts(v, d, rows)
+}
+
+func (t *tale) client(addr netip.Addr, host []string, at time.Time) {
+	if !addr.IsValid() {
+		return
+	}
+	c := t.clients[addr]
+	if c == nil {
+		c = &ClientCount{Addr: addr, Host: host[1], Country: host[2], ASN: uint32(parseNumber(host[3], 32)), First: at, Last: at}
+		t.clients[addr] = c
+	}
+	c.Messages++
+	if at.Before(c.First) {
+		c.First = at
+	}
+	if at.After(c.Last) {
+		c.Last = at
+	}
+}
+
+// attempts adds what receivers answered.
+func (t *tale) attempts(v *view, d day, rows []messageRow) error {
+	seqs, ids := make([]int64, len(rows)), make(map[int64]string, len(rows))
+	for i := range rows {
+		seqs[i] = rows[i].seq
+		if rows[i].key >= 0 {
+			ids[rows[i].seq] = idOf(d, rows[i].key)
+		}
+	}
+	list := "[" + idList(seqs) + "]"
+	return v.refusals(d, d.sql("FROM json_each(?) AS wanted CROSS JOIN delivery_DAY ON delivery_DAY.id BETWEEN wanted.value << 20 AND (wanted.value << 20) + 1048575"),
+		[]any{list}, func(a *Answer, outcome osm.Outcome, seq int64) {
+			if a.ID = ids[seq]; a.Domain == "" {
+				return
+			}
+			c := t.domains[a.Domain]
+			if c == nil {
+				c = &DomainCount{Domain: a.Domain}
+				t.domains[a.Domain] = c
+			}
+			switch outcome {
+			case osm.Delivered:
+				c.Delivered += a.Count
+			case osm.Deferred:
+				c.Deferred += a.Count
+			case osm.Failed:
+				c.Failed += a.Count
+			}
+			gather(t.answers, a)
+		})
+}
+
+// gather adds one answer to those of its kind.
+func gather(all map[answerKey]*Answer, a *Answer) {
+	if a.Refusal == osm.NotRefused {
+		return
+	}
+	key := answerKey{a.Refusal, a.Domain, a.Host, fmt.Sprint(a.Code), a.Enhanced}
+	sum := all[key]
+	if sum == nil {
+		all[key] = a
+		return
+	}
+	sum.Count += a.Count
+	if !a.Last.Before(sum.Last) {
+		sum.Last, sum.Text, sum.ID = a.Last, a.Text, a.ID
+	}
+}
+
+// refusals reads attempts and hands out each as an answer, without the id of its message.
+func (v *view) refusals(d day, from string, args []any, take func(a *Answer, outcome osm.Outcome, seq int64)) error {
+	type row struct{ id, time, outcome, refusal, recipient, route, code, enhanced, text int64 }
+	var found []row
+	names := texts{}
+	err := v.each(func(rows *sql.Rows) error {
+		var r row
+		err := rows.Scan(&r.id, &r.time, &r.outcome, &r.refusal, &r.recipient, &r.route, &r.code, &r.enhanced, &r.text)
+		found = append(found, r)
+		names.want(r.recipient, r.route, r.enhanced, r.text)
+		return err
+	}, d.sql("SELECT delivery_DAY.id, time, outcome, refusal, recipient, route, code, enhanced, text "+from), args...)
+	if err == nil {
+		err = names.load(v, d)
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range found {
+		take(&Answer{Refusal: osm.Refusal(r.refusal), Domain: strings.ToLower(osm.Domain(names[r.recipient])), Host: parts(names[r.route], 6)[2], Code: int(r.code),
+			Enhanced: names[r.enhanced], Text: names[r.text], Count: 1, Last: d.time(r.time)}, osm.Outcome(r.outcome), r.id>>attemptBits)
+	}
+	return nil
+}
+
+// told orders what was gathered.
+func (t *tale) told() *Story {
+	t.Complete = int64(t.looked) >= t.Total.Messages
+	for a := range t.accounts {
+		t.Accounts = append(t.Accounts, a)
+	}
+	slices.Sort(t.Accounts)
+	for _, c := range t.clients {
+		t.Clients = append(t.Clients, *c)
+	}
+	slices.SortFunc(t.Clients, func(a, b ClientCount) int { return cmp.Or(cmp.Compare(b.Messages, a.Messages), a.Addr.Compare(b.Addr)) })
+	for _, c := range t.domains {
+		t.Domains = append(t.Domains, *c)
+	}
+	slices.SortFunc(t.Domains, func(a, b DomainCount) int {
+		return cmp.Or(cmp.Compare(b.Delivered+b.Deferred+b.Failed, a.Delivered+a.Deferred+a.Failed), strings.Compare(a.Domain, b.Domain))
+	})
+	t.Answers = mostFrequent(t.answers)
+	t.Clients, t.Domains = t.Clients[:min(len(t.Clients), storyRows)], t.Domains[:min(len(t.Domains), storyRows)]
+	t.Answers = t.Answers[:min(len(t.Answers), storyRows)]
+	return &t.Story
+}
+
+// mostFrequent puts the most frequent answers first.
+func mostFrequent(all map[answerKey]*Answer) []Answer {
+	list := make([]Answer, 0, len(all))
+	for _, a := range all {
+		list = append(list, *a)
+	}
+	slices.SortFunc(list, func(a, b Answer) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), b.Last.Compare(a.Last), strings.Compare(a.Domain, b.Domain), strings.Compare(a.Host, b.Host),
+			cmp.Compare(a.Refusal, b.Refusal), cmp.Compare(a.Code, b.Code), strings.Compare(a.Enhanced, b.Enhanced))
+	})
+	return list
+}
+
+// Answers are the refusals of a time by receiver and kind, the most frequent first.
+func (r *Reader) Answers(ctx context.Context, since, until time.Time, limit int) ([]Answer, error) {
+	all := map[answerKey]*Answer{}
+	err := r.view(ctx, "read refusals in", func(v *view) error {
+		for _, d := range v.days {
+			if (d + 1).start().Add(24*time.Hour).Before(since) || !d.start().Before(until) { // what is deferred is tried on another day too
+				continue
+			}
+			mine, err := v.condition(d)
+			if err != nil {
+				return err
+			}
+			from := "FROM delivery_DAY WHERE refusal <> 0 AND time >= ? AND time < ?"
+			if v.within != nil {
+				from += " AND delivery_DAY.id >> 20 IN (SELECT seq FROM message_DAY WHERE " + mine + ")"
+			}
+			if err := v.answersOf(d, from, []any{d.millis(since), d.millis(until)}, all); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	list := mostFrequent(all)
+	return list[:min(len(list), limit)], err
+}
+
+// answersOf gathers the refusals of a day. The id of a message is read for the latest of a kind alone.
+func (v *view) answersOf(d day, from string, args []any, all map[answerKey]*Answer) error {
+	latest := map[answerKey]int64{}
+	err := v.refusals(d, from, args, func(a *Answer, _ osm.Outcome, seq int64) {
+		key := answerKey{a.Refusal, a.Domain, a.Host, fmt.Sprint(a.Code), a.Enhanced}
+		if before := all[key]; before == nil || !a.Last.Before(before.Last) {
+			latest[key] = seq
+		}
+		gather(all, a)
+	})
+	if err != nil {
+		return err
+	}
+	for key, seq := range latest {
+		var id int64
+		err := v.conn.QueryRowContext(v.ctx, d.sql("SELECT key FROM message_DAY WHERE seq = ?"), seq).Scan(&id)
+		if err == nil && id >= 0 {
+			all[key].ID = idOf(d, id)
+		}
+	}
+	return nil
+}
