@@ -13,7 +13,6 @@ import (
 
 	"osm"
 	"osm/config"
-	"osm/exim"
 	"osm/policy"
 	"osm/store"
 	"osm/web"
@@ -162,13 +161,13 @@ func (s *session) try(t *trial) error {
 		return err
 	}
 	defer r.close()
-	parser, told := exim.NewParser(s.zone), t.Started
+	told := t.Started
 	for piece, err := range s.store.Past(t.ctx) {
 		if err != nil {
 			return err
 		}
 		count.listed(t.entries, r)
-		s.tryPiece(r, count, parser, &piece)
+		s.tryPiece(r, count, &piece)
 		if now := time.Now(); now.Sub(told) >= trialNews {
 			told = now
 			s.trials.progress(t, count, piece.Done, piece.Total, now)
@@ -183,7 +182,7 @@ func (s *session) newTrialEngines(t *trial, count *trialCount) (*replayed, error
 	after := t.cfg
 	after.Rules = t.after
 	r, err := newReplayed(t.cfg, ReplayOptions{Panel: s.panel, Logger: s.options.Logger, Message: count.message, Compare: &after,
-		Difference: count.difference})
+		Difference: count.difference}, s.zone)
 	if err != nil {
 		return nil, err
 	}
@@ -198,16 +197,17 @@ func (s *session) newTrialEngines(t *trial, count *trialCount) (*replayed, error
 }
 
 // tryPiece takes a piece of the history through both engines, line by line: what became of a message is known after it.
-func (s *session) tryPiece(r *replayed, count *trialCount, parser *exim.Parser, piece *store.Past) {
-	var entry [1]exim.Entry
+func (s *session) tryPiece(r *replayed, count *trialCount, piece *store.Past) {
 	refused := piece.Refused
 	for line := range strings.Lines(string(piece.Text)) {
-		parser.Parse(strings.TrimSuffix(line, "\n"), &entry[0])
-		for len(refused) > 0 && refused[0].Time.Before(entry[0].Time) {
+		r.parser.Parse(strings.TrimSuffix(line, "\n"), &r.entry)
+		for len(refused) > 0 && refused[0].Time.Before(r.entry.Time) {
 			s.tryRefused(r, &refused[0])
 			refused = refused[1:]
 		}
-		r.process(entry[:])
+		r.engine.Process(&r.entry)
+		r.other.Process(&r.entry)
+		r.compare()
 		count.settle()
 	}
 	for i := range refused {
