@@ -41,11 +41,10 @@ type ReplayOptions struct {
 func Replay(ctx context.Context, cfg config.Config, o ReplayOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	zone := o.Zone
-	if zone == nil {
-		zone = time.Local
+	if o.Zone == nil {
+		o.Zone = time.Local
 	}
-	reader, err := tail.Read(o.Paths, tail.ReadOptions{Size: pieceSize, Stdin: o.Stdin, Logger: o.Logger, Time: timeOf(zone)})
+	reader, err := tail.Read(o.Paths, tail.ReadOptions{Size: pieceSize, Stdin: o.Stdin, Logger: o.Logger, Time: timeOf(o.Zone)})
 	if err != nil {
 		return err
 	}
@@ -55,8 +54,8 @@ func Replay(ctx context.Context, cfg config.Config, o ReplayOptions) error {
 	}
 	defer r.close()
 	var damaged error
-	for p := range parsed(ctx, reader, zone, &damaged) {
-		r.process(p.entries)
+	for p := range read(ctx, reader, o.Zone, r.engines(), &damaged) {
+		r.processPiece(p)
 		if o.Progress != nil {
 			o.Progress(reader.Progress())
 		}
@@ -80,24 +79,25 @@ func timeOf(zone *time.Location) func(line string) (unixNano int64, ok bool) {
 	}
 }
 
-// pieceSize is small enough for the entries of one piece to stay in the processor's cache until the engine reads them.
+// pieceSize is small enough for what was read of one piece to stay in the processor's cache until the engine needs it.
 const pieceSize = 128 << 10
 
-// piece is a chunk of log and its parsed lines.
+// piece is a chunk of log and what was read of it.
 type piece struct {
 	chunk   tail.Chunk
-	entries []exim.Entry
-	ready   chan struct{} // receives when entries are filled
+	glance  exim.Glance
+	batches []track.Batch // one for each engine
+	ready   chan struct{} // receives when they are filled
 }
 
-// parsed gives the pieces of a log in their order, parsed by all processors.
-func parsed(ctx context.Context, reader *tail.Reader, zone *time.Location, damaged *error) func(func(*piece) bool) {
+// read gives the pieces of a log in their order, read by all processors for so many engines.
+func read(ctx context.Context, reader *tail.Reader, zone *time.Location, engines int, damaged *error) func(func(*piece) bool) {
 	return func(yield func(*piece) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		workers := runtime.GOMAXPROCS(0)
 		free := make(chan *piece, 2*workers+2)
 		for range cap(free) {
-			free <- &piece{ready: make(chan struct{}, 1)}
+			free <- &piece{batches: make([]track.Batch, engines), ready: make(chan struct{}, 1)}
 		}
 		work, inOrder := make(chan *piece, cap(free)), make(chan *piece, cap(free))
 		var wait sync.WaitGroup
@@ -111,8 +111,9 @@ func parsed(ctx context.Context, reader *tail.Reader, zone *time.Location, damag
 		for range workers {
 			wait.Go(func() {
 				parser := exim.NewParser(zone)
+				var entry exim.Entry
 				for p := range work {
-					p.parse(parser)
+					p.read(parser, &entry)
 				}
 			})
 		}
@@ -173,15 +174,17 @@ func (j *joining) join(chunk tail.Chunk) string {
 	return j.text.String()
 }
 
-func (p *piece) parse(parser *exim.Parser) {
-	p.entries = p.entries[:0]
+func (p *piece) read(parser *exim.Parser, entry *exim.Entry) {
+	p.glance = exim.Glance{}
+	for i := range p.batches {
+		p.batches[i].Reset()
+	}
 	for line := range p.chunk.Lines() {
-		if len(p.entries) == cap(p.entries) {
-			p.entries = append(p.entries, exim.Entry{})
-		} else {
-			p.entries = p.entries[:len(p.entries)+1]
+		parser.Parse(line, entry)
+		p.glance.Add(entry)
+		for i := range p.batches {
+			p.batches[i].Read(entry)
 		}
-		parser.Parse(line, &p.entries[len(p.entries)-1])
 	}
 	p.ready <- struct{}{}
 }
@@ -189,6 +192,8 @@ func (p *piece) parse(parser *exim.Parser) {
 // replayed is what a replay's lines go through: one engine, or two that are compared.
 type replayed struct {
 	engine, other *Engine
+	parser        *exim.Parser // of pieces that are read line by line
+	entry         exim.Entry
 	before, after arrivals
 	difference    func(before, after *osm.Message)
 }
@@ -205,7 +210,7 @@ func (s *arrivals) Arrival(m *osm.Message) {
 }
 
 func newReplayed(cfg config.Config, o ReplayOptions) (*replayed, error) {
-	r := &replayed{difference: o.Difference}
+	r := &replayed{difference: o.Difference, parser: exim.NewParser(o.Zone)}
 	var sink Sink = replaySink{message: o.Message}
 	if o.Compare != nil {
 		r.before.replaySink = replaySink{message: o.Message}
@@ -228,6 +233,14 @@ func (r *replayed) close() error {
 	return errors.Join(r.engine.Close(), r.other.Close())
 }
 
+func (r *replayed) engines() int {
+	if r.other == nil {
+		return 1
+	}
+	return 2
+}
+
+// process takes lines that were parsed, one after the other.
 func (r *replayed) process(entries []exim.Entry) {
 	for i := range entries {
 		r.engine.Process(&entries[i])
@@ -241,6 +254,15 @@ func (r *replayed) process(entries []exim.Entry) {
 	r.compare()
 }
 
+// processPiece takes a piece of a log.
+func (r *replayed) processPiece(p *piece) {
+	r.through(r.engine, p, &p.batches[0])
+	if r.other != nil {
+		r.through(r.other, p, &p.batches[1])
+		r.compare()
+	}
+}
+
 // compare tells of the messages about which the two engines decide otherwise.
 func (r *replayed) compare() {
 	for i := range r.before.all { // both engines see the same arrivals in the same order
@@ -250,6 +272,18 @@ func (r *replayed) compare() {
 		}
 	}
 	r.before.all, r.after.all = r.before.all[:0], r.after.all[:0]
+}
+
+// through takes a piece through one engine: as it was read, or line by line where one may be forged.
+func (r *replayed) through(e *Engine, p *piece, b *track.Batch) {
+	if e.forgery.Pass(&p.glance) {
+		e.ProcessBatch(b)
+		return
+	}
+	for line := range p.chunk.Lines() {
+		r.parser.Parse(line, &r.entry)
+		e.Process(&r.entry)
+	}
 }
 
 // replaySink hands on verdicts, and deliveries where they are wanted.
