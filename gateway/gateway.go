@@ -18,6 +18,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -26,11 +27,12 @@ import (
 	"osm/policy"
 )
 
-// Options are what a Gateway needs besides its settings. Only Ask is required.
+// Options are what a Gateway needs besides its settings. Ask and Now are required.
 type Options struct {
 	// Ask decides. It is called from many goroutines: at policy.Connect, Mail and Rcpt (about that one recipient), as far as
-	// reject_at lets a refusal be spoken there or a tarpit wants to know, and once at policy.Data about the whole message.
-	Ask func(ctx context.Context, q *Question) osm.Verdict
+	// reject_at lets a refusal be spoken there or a tarpit wants to know, and once at policy.Data about the whole message,
+	// with the content that is known then.
+	Ask func(ctx context.Context, r *policy.Request) osm.Verdict
 
 	// Content is how many bytes of a message Ask wants to see; 0: its header is enough.
 	Content int64
@@ -42,15 +44,9 @@ type Options struct {
 	// Rewriter makes the addresses of held recipients where hold = "exim".
 	Rewriter *policy.Rewriter
 
+	Roots  *x509.CertPool // whom upstream_tls = "must" believes; nil: the system's
 	Logger *slog.Logger
-	Now    func() time.Time // nil: the zero time, for tests that do not mind
-}
-
-// Question is what is known at a point of the dialogue.
-type Question struct {
-	policy.Request
-	Content []byte // at policy.Data: the message as received, from its first byte, at most Options.Content bytes or its header
-	Whole   bool   // nothing is missing at the end of Content
+	Now    func() time.Time
 }
 
 // Stage is how far a message has come that was asked about at policy.Data.

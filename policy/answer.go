@@ -60,3 +60,6 @@ func appendPlain(dst []byte, s string) []byte {
 	}
 	return dst
 }
+
+// Text is what a sender whose mail a verdict stops reads, on one line: the reason and the verdict's id.
+func Text(v osm.Verdict) string { return string(appendText(nil, v)) }

@@ -1,0 +1,108 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"osm"
+	"osm/gateway"
+	"osm/policy"
+)
+
+// load sends b.N messages of 2 kB over 16 connections that stay open, as go-smtp's client does, and returns how long each
+// took.
+func load(b *testing.B, addr string) []time.Duration {
+	const connections = 16
+	text := "Subject: a letter\r\nFrom: <a@osm.test>\r\n\r\n" + strings.Repeat(strings.Repeat("x", 68)+"\r\n", 28)
+	clients := make([]*smtp.Client, connections)
+	for i := range clients {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			b.Fatal(err)
+		}
+		clients[i] = smtp.NewClient(conn)
+		if err := clients[i].Hello("client.example"); err != nil {
+			b.Fatal(err)
+		}
+		defer clients[i].Close()
+	}
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	took := make([][]time.Duration, connections)
+	var all sync.WaitGroup
+	b.ResetTimer()
+	for i, c := range clients {
+		all.Go(func() {
+			for left.Add(-1) >= 0 {
+				began := time.Now()
+				if err := c.SendMail("a@osm.test", []string{"b@far.example"}, strings.NewReader(text)); err != nil {
+					b.Error(err)
+					return
+				}
+				took[i] = append(took[i], time.Since(began))
+			}
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	return slices.Concat(took...)
+}
+
+func report(b *testing.B, took []time.Duration) {
+	slices.Sort(took)
+	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
+}
+
+// plainSink takes everything and keeps nothing.
+func plainSink(b *testing.B) string {
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return nothing{}, nil }))
+	server.MaxMessageBytes, server.ErrorLog = 100<<20, log.New(io.Discard, "", 0)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	go server.Serve(l)
+	b.Cleanup(func() { server.Close() })
+	return l.Addr().String()
+}
+
+type nothing struct{}
+
+func (nothing) Reset()                               {}
+func (nothing) Logout() error                        { return nil }
+func (nothing) Mail(string, *smtp.MailOptions) error { return nil }
+func (nothing) Rcpt(string, *smtp.RcptOptions) error { return nil }
+func (nothing) Data(r io.Reader) error {
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
+
+// BenchmarkSink is go-smtp's client and server alone, BenchmarkGateway the same with the gateway between them: compare
+// their messages/s. All three share this process, and so its processors.
+func BenchmarkSink(b *testing.B) { report(b, load(b, plainSink(b))) }
+
+func BenchmarkGateway(b *testing.B) {
+	cfg := settings(plainSink(b))
+	f := newFront(b, cfg, nil, func(o *gateway.Options) {
+		o.Ask = func(context.Context, *policy.Request) osm.Verdict { return osm.Verdict{} }
+		o.Tell = nil
+	})
+	report(b, load(b, f.addr))
+	if n := f.Stats().Messages.Load(); n != uint64(b.N) {
+		b.Errorf("%d of %d messages went through", n, b.N)
+	}
+	_ = fmt.Sprint
+}

@@ -1,0 +1,319 @@
+package gateway
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"osm"
+	"osm/policy"
+)
+
+// transfer is the content of one message on its way. Until the verdict is known it is kept, as much of it as the verdict
+// needs; then the upstream hears of DATA, gets what was kept, and the rest as it comes.
+type transfer struct {
+	s       *session
+	check   checker
+	size    int64
+	kept    []byte // in the form of the wire, not sent yet
+	room    int64  // of the gateway's memory for it
+	judged  bool
+	to      *link  // where it goes; nil: nowhere (any more)
+	answer  []byte // said at the end in place of the upstream's answer
+	passage Passage
+	message osm.Message
+	begins  bool // by BDAT: the next byte begins a line
+	told    bool // the daemon was told that it is on its way
+}
+
+// Sizes of what is kept for the verdict and of a buffer while content comes.
+const (
+	headerMost = 64 << 10
+	bigBuffer  = 32 << 10
+)
+
+// buffers are those of connections that transfer content just now.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() []byte {
+	if p, ok := b.pool.Get().(*[]byte); ok {
+		return (*p)[:0]
+	}
+	return make([]byte, 0, bigBuffer)
+}
+
+func (b *buffers) put(p []byte) {
+	if cap(p) >= bigBuffer && cap(p) <= headerMost {
+		b.pool.Put(&p)
+	}
+}
+
+func (s *session) newTransfer() *transfer {
+	t := &transfer{s: s, check: checker{lineMost: int(s.g.cfg.Limit.TextLine)}, kept: s.g.buffers.get()}
+	s.busy.Store(true)
+	s.in.end = s.g.options.Now().Add(time.Duration(s.g.cfg.Limit.Data))
+	s.in.enlarge(&s.g.buffers)
+	return t
+}
+
+// wanted is how much of a message is kept for its verdict.
+func (t *transfer) wanted() int { return max(headerMost, int(t.s.g.options.Content)) }
+
+// add takes the next piece of content, in the form of the wire.
+func (t *transfer) add(piece []byte) {
+	t.check.see(piece)
+	t.size += int64(len(piece))
+	switch {
+	case t.answer != nil:
+		return
+	case t.check.wrong != nil:
+		t.refuseContent(t.check.wrong)
+		return
+	case t.size > t.s.sizeLimit():
+		t.fail(appendAnswer(nil, 552, "5.3.4", "the message is too large"))
+		return
+	case t.judged:
+		t.send(piece)
+		return
+	case !t.reserve(int64(len(piece))):
+		t.fail(appendAnswer(nil, 452, "4.3.1", "too much mail at once, try again later"))
+		return
+	}
+	t.kept = append(t.kept, piece...)
+	if len(t.kept) >= t.wanted() || t.s.g.options.Content == 0 && headerEnd(t.kept) >= 0 {
+		t.judge(false)
+	}
+}
+
+// reserve counts what is kept against the memory of all; what fits into the first buffer is taken at once.
+func (t *transfer) reserve(n int64) bool {
+	need := max(int64(len(t.kept))+n, bigBuffer)
+	if need <= t.room {
+		return true
+	}
+	if !t.s.g.memory.take(need - t.room) {
+		return false
+	}
+	t.room = need
+	return true
+}
+
+// refuseContent refuses a message for what it is made of.
+func (t *transfer) refuseContent(why error) {
+	if errors.Is(why, errContentLine) {
+		t.fail(appendAnswer(nil, 554, "5.6.0", why.Error()))
+		return
+	}
+	t.s.errors++
+	t.s.g.counts.Smuggling.Add(1)
+	t.fail(appendAnswer(nil, 550, "5.6.0", why.Error()))
+}
+
+// fail sets the answer to a message that goes nowhere. What the upstream has got of it has no end, and never gets one.
+func (t *transfer) fail(answer []byte) {
+	t.answer = answer
+	t.abort()
+}
+
+// abort leaves the upstream without the message's end.
+func (t *transfer) abort() {
+	if t.to == nil {
+		return
+	}
+	if t.to == t.s.link {
+		t.s.lose()
+	} else {
+		t.to.conn.Close()
+	}
+	t.to = nil
+	t.tell(Refused)
+}
+
+// judge asks about the message and begins to send it where it shall go.
+func (t *transfer) judge(whole bool) {
+	s := t.s
+	t.judged = true
+	if len(s.mail.recipients) == 0 { // all were discarded
+		t.answer = discarded
+		return
+	}
+	r := policy.Request{State: policy.Data, UID: -1, Count: len(s.mail.recipients), Whole: whole}
+	s.describe(&r.Message)
+	r.Message.ID = s.g.ids.next(r.Message.Time)
+	for _, p := range s.mail.recipients {
+		r.Message.Recipients = append(r.Message.Recipients, p.text)
+	}
+	readHeader(t.kept, &r.Message)
+	if s.g.options.Content > 0 {
+		r.Content = unstuff(t.kept)
+	}
+	if whole {
+		r.Message.Size = t.size
+	}
+	v := s.g.options.Ask(s.ctx, &r)
+	t.message = r.Message
+	t.message.Opinions, t.message.Verdict = r.Message.Opinions, v
+	t.passage = Passage{Message: &t.message, Asked: true, Seen: s.client.addr.Addr()}
+	t.carryOut(v)
+}
+
+var discarded = []byte("250 2.0.0 OK\r\n")
+
+// carryOut does what a verdict says.
+func (t *transfer) carryOut(v osm.Verdict) {
+	s := t.s
+	if v.Shadow {
+		v.Action = osm.Accept
+	}
+	switch v.Action {
+	case osm.Accept:
+		t.begin(s.link)
+	case osm.Discard:
+		s.g.counts.Discarded.Add(1)
+		t.answer = discarded
+		t.tell(Stopped)
+	case osm.Hold, osm.Divert:
+		t.elsewhere(v)
+	default:
+		s.g.counts.Refusals.Add(1)
+		s.errors++
+		code, enhanced := refusal(v)
+		t.answer = appendAnswer(nil, code, enhanced, policy.Text(v))
+		t.tell(Stopped)
+	}
+}
+
+// begin says DATA to where the message goes. What it says against that becomes the answer.
+func (t *transfer) begin(l *link) {
+	said, err := l.ask("DATA")
+	switch {
+	case err != nil:
+		t.to = l
+		t.fail(lostAnswer)
+		t.s.over = true
+	case said.code != 354:
+		t.answer = said.clone().raw
+		t.s.over = t.s.over || said.code == 421
+	default:
+		t.to = l
+		t.passage.Host, t.passage.Addr = l.up.address, addrPort(l.conn.RemoteAddr())
+		if t.s.g.cfg.HandOn == NotAtAll || l.up.quarantine {
+			t.passage.Seen = l.local.Addr().Unmap()
+		}
+	}
+}
+
+var lostAnswer = appendAnswer(nil, 421, "4.4.2", "the connection to the mail server was lost, try again later")
+
+// send hands content on.
+func (t *transfer) send(piece []byte) {
+	if t.to == nil {
+		return
+	}
+	if len(t.kept) > 0 {
+		t.kept = append(t.kept, piece...)
+		piece = t.kept
+	}
+	if err := t.to.write(piece); err != nil {
+		t.cut()
+	}
+	t.kept = t.kept[:0]
+}
+
+// cut is what follows when the upstream does not take the content to its end. It may have said why.
+func (t *transfer) cut() {
+	t.to.in.wait = time.Second
+	said, err := t.to.read()
+	if err == nil && said.code/100 >= 4 {
+		t.fail(said.clone().raw)
+		return
+	}
+	t.fail(lostAnswer)
+	t.s.over = true
+}
+
+// end is called when the whole content has come: the message gets its end, and the client the upstream's answer.
+func (t *transfer) end() {
+	s := t.s
+	if !t.judged && t.answer == nil {
+		t.judge(true)
+	}
+	if t.to != nil {
+		t.deliver()
+	}
+	s.out = append(s.out, t.answer...)
+	t.release()
+	s.commands = 0
+	s.finish()
+}
+
+// deliver sends what is left and the end, and waits for the answer.
+func (t *transfer) deliver() {
+	t.message.Size = t.size
+	t.tell(Sending)
+	l := t.to
+	t.kept = append(t.kept, theEnd...)
+	if err := l.write(t.kept); err != nil {
+		t.undelivered()
+		return
+	}
+	said, err := l.read()
+	if err != nil {
+		t.undelivered()
+		return
+	}
+	l.open = false
+	t.answer = said.clone().raw
+	t.passage.Code, t.passage.Text = said.code, said.text()
+	t.to = nil
+	if l != t.s.link {
+		l.quit()
+	} else if said.code == 421 {
+		t.s.lose()
+		t.s.over = true
+	}
+	if !said.ok() {
+		t.tell(Refused)
+		return
+	}
+	t.passage.QueueID = queueID(t.passage.Text)
+	t.s.g.counts.Messages.Add(1)
+	if t.passage.Held {
+		t.s.g.counts.Held.Add(1)
+	}
+	t.tell(Accepted)
+}
+
+// undelivered is what is left when the connection breaks between the message's end and the answer: nobody but the
+// upstream knows whether it has the message (RFC 1047). The client is told to come again, so that nothing is lost.
+func (t *transfer) undelivered() {
+	t.tell(Lost)
+	t.fail(lostAnswer)
+	t.s.over = true
+}
+
+// giveUp ends a transfer whose client is gone or does not want it any more.
+func (t *transfer) giveUp() {
+	t.abort()
+	t.release()
+}
+
+// release gives back what the transfer has taken.
+func (t *transfer) release() {
+	t.s.g.memory.give(t.room)
+	t.s.g.buffers.put(t.kept)
+	t.room, t.kept = 0, nil
+	t.s.in.reduce(&t.s.g.buffers)
+}
+
+// queueID is the upstream's name for a message in its answer: Exim's "OK id=…", Postfix's "queued as …".
+func queueID(text string) string {
+	for _, before := range []string{"id=", "queued as "} {
+		if _, after, ok := strings.Cut(text, before); ok {
+			id, _, _ := strings.Cut(after, " ")
+			return strings.TrimRight(id, ".,;)>")
+		}
+	}
+	return ""
+}
