@@ -51,6 +51,13 @@ func (e *Engine) Process(entry *exim.Entry) {
 	}
 }
 
+// ReadBatch finds out what needs no knowledge of other lines. Unlike all else any goroutine may call it.
+func (e *Engine) ReadBatch(b *track.Batch) {
+	for i := range b.Deliveries() {
+		e.Enrich.Refusal(&b.Deliveries()[i])
+	}
+}
+
 // ProcessBatch takes a piece of a log whose lines were read elsewhere, and of which nobody has forged one. The sink gets to
 // know only of messages and deliveries.
 func (e *Engine) ProcessBatch(b *track.Batch) {

@@ -90,14 +90,14 @@ type piece struct {
 	ready   chan struct{} // receives when they are filled
 }
 
-// read gives the pieces of a log in their order, read by all processors for so many engines.
-func read(ctx context.Context, reader *tail.Reader, zone *time.Location, engines int, damaged *error) func(func(*piece) bool) {
+// read gives the pieces of a log in their order, read by all processors for the engines.
+func read(ctx context.Context, reader *tail.Reader, zone *time.Location, engines []*Engine, damaged *error) func(func(*piece) bool) {
 	return func(yield func(*piece) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		workers := runtime.GOMAXPROCS(0)
 		free := make(chan *piece, 2*workers+2)
 		for range cap(free) {
-			free <- &piece{batches: make([]track.Batch, engines), ready: make(chan struct{}, 1)}
+			free <- &piece{batches: make([]track.Batch, len(engines)), ready: make(chan struct{}, 1)}
 		}
 		work, inOrder := make(chan *piece, cap(free)), make(chan *piece, cap(free))
 		var wait sync.WaitGroup
@@ -114,6 +114,10 @@ func read(ctx context.Context, reader *tail.Reader, zone *time.Location, engines
 				var entry exim.Entry
 				for p := range work {
 					p.read(parser, &entry)
+					for i, e := range engines {
+						e.ReadBatch(&p.batches[i])
+					}
+					p.ready <- struct{}{}
 				}
 			})
 		}
@@ -186,7 +190,6 @@ func (p *piece) read(parser *exim.Parser, entry *exim.Entry) {
 			p.batches[i].Read(entry)
 		}
 	}
-	p.ready <- struct{}{}
 }
 
 // replayed is what a replay's lines go through: one engine, or two that are compared.
@@ -233,11 +236,11 @@ func (r *replayed) close() error {
 	return errors.Join(r.engine.Close(), r.other.Close())
 }
 
-func (r *replayed) engines() int {
+func (r *replayed) engines() []*Engine {
 	if r.other == nil {
-		return 1
+		return []*Engine{r.engine}
 	}
-	return 2
+	return []*Engine{r.engine, r.other}
 }
 
 // process takes lines that were parsed, one after the other.

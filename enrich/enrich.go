@@ -142,10 +142,7 @@ func (e *Enricher) Message(m *osm.Message) {
 // are local and which hosts relay.
 func (e *Enricher) Delivery(m *osm.Message, d *osm.Delivery) {
 	d.Remote = e.remote(d)
-	d.Refusal = osm.NotRefused
-	if d.Outcome == osm.Deferred || d.Outcome == osm.Failed {
-		d.Refusal = e.refusals.kind(d.Text, [2]string{domainOf(d.Recipient), domainOf(m.Sender)})
-	}
+	e.refusal(m, d)
 	domain := domainOf(d.Original)
 	if d.Remote {
 		e.leaves(m, d, domain)
@@ -157,9 +154,28 @@ func (e *Enricher) Delivery(m *osm.Message, d *osm.Delivery) {
 	}
 }
 
+// Refusal sets the Refusal of an attempt as far as its text and its recipient tell. Any goroutine may call it, to spare
+// Delivery the work.
+func (e *Enricher) Refusal(d *osm.Delivery) {
+	if d.Outcome == osm.Deferred || d.Outcome == osm.Failed {
+		d.Refusal = e.refusals.kind(d.Text, [2]string{domainOf(d.Recipient), ""})
+	}
+}
+
+// refusal sets the Refusal of an attempt, anew where the sender's own domain is among the words.
+func (e *Enricher) refusal(m *osm.Message, d *osm.Delivery) {
+	if d.Outcome != osm.Deferred && d.Outcome != osm.Failed {
+		d.Refusal = osm.NotRefused
+		return
+	}
+	if own := osm.Domain(m.Sender); d.Refusal == osm.NotRefused || own != "" && mentions(d.Text, own) {
+		d.Refusal = e.refusals.kind(d.Text, [2]string{domainOf(d.Recipient), domainOf(m.Sender)})
+	}
+}
+
 // leaves refines the class of a message of which one recipient is delivered elsewhere.
 func (e *Enricher) leaves(m *osm.Message, d *osm.Delivery, domain string) {
-	redirected := domain != "" && !strings.EqualFold(d.Original, d.Recipient)
+	redirected := domain != "" && d.Original != d.Recipient && !strings.EqualFold(d.Original, d.Recipient)
 	if redirected {
 		if m.Class == osm.Inbound {
 			m.Class = osm.Forward

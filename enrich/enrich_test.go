@@ -357,9 +357,30 @@ func TestRefusalOnlyWhenRefused(t *testing.T) {
 	e := New(Options{})
 	for outcome, want := range map[osm.Outcome]osm.Refusal{osm.Delivered: osm.NotRefused, osm.Suppressed: osm.NotRefused,
 		osm.Deferred: osm.MailboxFull, osm.Failed: osm.MailboxFull} {
-		d := osm.Delivery{Outcome: outcome, Recipient: "x@y", Original: "x@y", Text: "452 4.2.2 mailbox full", Refusal: osm.Other}
+		d := osm.Delivery{Outcome: outcome, Recipient: "x@y", Original: "x@y", Text: "452 4.2.2 mailbox full"}
+		if want == osm.NotRefused {
+			d.Refusal = osm.Other
+		}
 		if e.Delivery(&osm.Message{}, &d); d.Refusal != want {
 			t.Errorf("%s: %q, want %q", outcome, d.Refusal, want)
+		}
+	}
+}
+
+// What is told of a refusal in advance is what is told with the message at hand, also where the sender's domain is among the words.
+func TestRefusalInAdvance(t *testing.T) {
+	e := New(Options{})
+	own := "spam.example"
+	for _, text := range []string{"550 5.1.1 no such user", "550 rejected: Spam.Example sent it", "550 mail from spam.example refused",
+		"554 listed at zen.spamhaus.org", "451 try again"} {
+		m := osm.Message{Sender: "a@" + own}
+		late := osm.Delivery{Outcome: osm.Failed, Recipient: "x@y.example", Original: "x@y.example", Text: text}
+		early := late
+		e.Delivery(&m, &late)
+		e.Refusal(&early)
+		e.Delivery(&m, &early)
+		if early.Refusal != late.Refusal {
+			t.Errorf("%q: %v in advance, else %v", text, early.Refusal, late.Refusal)
 		}
 	}
 }

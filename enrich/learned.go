@@ -18,6 +18,7 @@ type learned struct {
 	domains    map[string]evidence
 	clients    map[netip.Addr]struct{} // hosts that relay
 	transports map[string]struct{}     // transports that leave this server
+	last       string                  // the one that was learned last
 }
 
 // evidence is what was seen of a domain.
@@ -76,12 +77,16 @@ func (l *learned) relayed(client netip.Addr) {
 }
 
 func (l *learned) isRemote(transport string) bool {
+	if transport == l.last {
+		return true
+	}
 	_, ok := l.transports[transport]
 	return ok
 }
 
 func (l *learned) remoteTransport(name string) {
 	if len(l.transports) < maxTransports {
-		l.transports[strings.Clone(name)] = struct{}{}
+		l.last = strings.Clone(name)
+		l.transports[l.last] = struct{}{}
 	}
 }

@@ -51,6 +51,16 @@ func (c *classifier) kind(text string, own [2]string) osm.Refusal {
 	return byCode(code, phase)
 }
 
+// mentions tells whether a domain is written in a text, in whatever case.
+func mentions(text, domain string) bool {
+	for i := 0; i+len(domain) <= len(text); i++ {
+		if text[i]|0x20 == domain[0]|0x20 && strings.EqualFold(text[i:i+len(domain)], domain) {
+			return true
+		}
+	}
+	return false
+}
+
 // splitReply takes apart what Exim writes around a reply: "SMTP error from remote mail server after RCPT TO:<a@b>:
 // 550 no". The command may hold anything between the brackets. Other texts are all reply.
 func splitReply(text string) (phase, reply string) {

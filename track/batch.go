@@ -41,6 +41,9 @@ func (b *Batch) Reset() {
 // Len is the number of lines that are to be tied.
 func (b *Batch) Len() int { return len(b.lines) }
 
+// Deliveries are the attempts that were read, for whoever finds out more about each.
+func (b *Batch) Deliveries() []osm.Delivery { return b.deliveries }
+
 // Read takes the next line, which nobody has forged: see exim.Glance.
 func (b *Batch) Read(e *exim.Entry) {
 	l, told := b.line(e)
