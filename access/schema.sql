@@ -32,7 +32,7 @@ CREATE TABLE passkey (
 
 CREATE TABLE session (
     token   TEXT PRIMARY KEY, -- a hash of it
-    user    TEXT NOT NULL,    -- '': nobody yet, or not one of ours
+    user    TEXT NOT NULL,    -- '': nobody yet; '@guest': nobody of ours
     data    BLOB NOT NULL,
     expires INTEGER NOT NULL
 ) WITHOUT ROWID;

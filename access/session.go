@@ -11,8 +11,14 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// UserValue is the value of a session that names its user, "" where it is nobody's yet or a guest's.
-const UserValue = "user"
+// The values of a session that tell whose it is. Neither is there before a sign-in is complete.
+const (
+	UserValue  = "user"  // name of a user
+	GuestValue = "guest" // a Guest as JSON
+)
+
+// guests stands for a user's name where a session is a guest's.
+const guests = "@guest"
 
 // SessionCodec writes sessions whose values are texts as JSON.
 type SessionCodec struct{}
@@ -58,9 +64,9 @@ var _ scs.CtxStore = Sessions{}
 // Sessions returns the store of sessions.
 func (a *Access) Sessions() Sessions { return Sessions{a} }
 
-// mostSessions bounds what strangers can make: a sign-in that waits for its second step has a session too. The ones that end
+// mostUnknown bounds what strangers can make: a sign-in that waits for its second step has a session too. The ones that end
 // first go.
-const mostSessions = 50_000
+const mostUnknown = 10_000
 
 // FindCtx implements scs.CtxStore.
 func (s Sessions) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
@@ -81,17 +87,21 @@ func (s Sessions) CommitCtx(ctx context.Context, token string, data []byte, expi
 	if err := json.Unmarshal(data, &d); err != nil {
 		return fmt.Errorf("write a session: %w", err)
 	}
+	user := d.Values[UserValue]
+	if user == "" && d.Values[GuestValue] != "" {
+		user = guests
+	}
 	return s.access.write(ctx, func(tx *sql.Tx, _ func(Change) error) error {
 		if _, err := tx.Exec("DELETE FROM session WHERE expires <= ?", s.access.now().UnixMilli()); err != nil {
 			return err
 		}
-		_, err := tx.Exec("INSERT OR REPLACE INTO session (token, user, data, expires) VALUES (?, ?, ?, ?)", token, d.Values[UserValue], data,
+		_, err := tx.Exec("INSERT OR REPLACE INTO session (token, user, data, expires) VALUES (?, ?, ?, ?)", token, user, data,
 			expires.UnixMilli())
 		if err != nil {
 			return err
 		}
 		_, err = tx.Exec(`DELETE FROM session WHERE token IN
-			(SELECT token FROM session ORDER BY expires DESC LIMIT -1 OFFSET ?)`, mostSessions)
+			(SELECT token FROM session WHERE user = '' ORDER BY expires DESC LIMIT -1 OFFSET ?)`, mostUnknown)
 		return err
 	})
 }

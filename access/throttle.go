@@ -42,7 +42,7 @@ func networkOf(from netip.Addr) string {
 }
 
 func keysOf(user string, from netip.Addr) [3]string {
-	network := networkOf(from)
+	network, user := networkOf(from), user[:min(len(user), 64)] // no user has a longer name
 	return [3]string{"p " + user + " " + network, "n " + network, "u " + user}
 }
 

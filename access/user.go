@@ -225,8 +225,8 @@ func keepAdmin(tx *sql.Tx, name string) error {
 	return err
 }
 
-// SetPassword gives a user a new password. His sessions end, but for one that is named by the hash of its token.
-func (a *Access) SetPassword(ctx context.Context, name, password, by, but string) error {
+// SetPassword gives a user a new password. His sessions end.
+func (a *Access) SetPassword(ctx context.Context, name, password, by string) error {
 	name = strings.ToLower(name)
 	if err := checkPassword(name, password); err != nil {
 		return err
@@ -243,7 +243,7 @@ func (a *Access) SetPassword(ctx context.Context, name, password, by, but string
 		if err := one(done); err != nil {
 			return err
 		}
-		if _, err := tx.Exec("DELETE FROM session WHERE user = ? AND token <> ?", name, but); err != nil {
+		if _, err := tx.Exec("DELETE FROM session WHERE user = ?", name); err != nil {
 			return err
 		}
 		return note(Change{By: by, What: "password", Whom: name, Text: "changed"})
@@ -279,13 +279,17 @@ func (a *Access) SignIn(ctx context.Context, name, password string, from netip.A
 	return u, nil
 }
 
-// CameIn notes that a user has signed in.
-func (a *Access) CameIn(ctx context.Context, name, how string) error {
+// CameIn notes that a user has signed in, or (where user is "") a guest.
+func (a *Access) CameIn(ctx context.Context, user, guest, how string) error {
 	return a.write(ctx, func(tx *sql.Tx, note func(Change) error) error {
-		if _, err := tx.Exec("UPDATE user SET seen = ? WHERE name = ?", a.now().UnixMilli(), name); err != nil {
-			return err
+		who := guest
+		if user != "" {
+			who = user
+			if _, err := tx.Exec("UPDATE user SET seen = ? WHERE name = ?", a.now().UnixMilli(), user); err != nil {
+				return err
+			}
 		}
-		return note(Change{By: name, What: "sign-in", Whom: name, Text: how})
+		return note(Change{By: who, What: "sign-in", Whom: who, Text: how})
 	})
 }
 

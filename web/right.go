@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"slices"
 
 	"osm/access"
@@ -39,6 +40,7 @@ const (
 	ResendLetters   Right = "letters.again"
 	SeeUsers        Right = "users"
 	ChangeUsers     Right = "users.change"
+	MakeLinks       Right = "links"
 	SeeMetrics      Right = "metrics"
 	ReportViolation Right = "csp-report" // browsers send it without a sign-in
 )
@@ -71,6 +73,7 @@ var roles = map[Right][]access.Role{
 	ChangeSuspended: {access.Admin},
 	ChangeRules:     {access.Admin},
 	ReloadConfig:    {access.Admin},
+	MakeLinks:       desk,
 	SeeUsers:        {access.Admin},
 	ChangeUsers:     {access.Admin},
 }
@@ -79,6 +82,9 @@ var (
 	staff = []access.Role{access.Viewer, access.Support, access.Admin}
 	desk  = []access.Role{access.Support, access.Admin}
 )
+
+// rights lists the table's rights by name.
+func rights() []Right { return slices.Sorted(maps.Keys(roles)) }
 
 // open tells whether a right needs no sign-in.
 func (r Right) open() bool { return r == Anybody || r == ReportViolation }

@@ -1,0 +1,4 @@
+package web
+
+// addPages registers the pages.
+func (s *Server) addPages() error { return nil }
