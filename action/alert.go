@@ -16,7 +16,8 @@ type Alert struct {
 	Time      time.Time           `json:"time"`
 	Test      bool                `json:"test,omitempty"` // osm test-alert
 	Incidents []incident.Incident `json:"incidents"`
-	More      int                 `json:"more,omitempty"` // further incidents that did not fit
+	More      int                 `json:"more,omitempty"`   // further incidents that did not fit
+	Notice    string              `json:"notice,omitempty"` // what is told in place of incidents; its first line is the headline
 }
 
 // maxIncidents bounds one alert; a storm of more is told as a number.
@@ -27,6 +28,10 @@ func (a *Alert) Subject() string {
 	prefix := "[osm " + osm.Printable(a.Host) + "] "
 	if a.Test {
 		prefix += "TEST: "
+	}
+	if a.Notice != "" {
+		headline, _, _ := strings.Cut(a.Notice, "\n")
+		return prefix + osm.Printable(headline)
 	}
 	n := len(a.Incidents) + a.More
 	if n == 0 {
@@ -63,6 +68,9 @@ func (a *Alert) Text() string {
 	var b strings.Builder
 	if a.Test {
 		b.WriteString("This is a test: nothing has happened.\n\n")
+	}
+	for line := range strings.Lines(a.Notice) {
+		b.WriteString(osm.Printable(strings.TrimSuffix(line, "\n")) + "\n")
 	}
 	for k := range a.Incidents {
 		if k > 0 {

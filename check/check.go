@@ -220,8 +220,11 @@ func (c *Checks) take(a answer, o *osm.Opinions) {
 	o.Merge(a.o)
 }
 
+// RulePrefix begins the rules of verdicts that checks ask for.
+const RulePrefix = "check-"
+
 // rule is how verdicts name a check.
-func (k *one) rule() string { return "check-" + k.name }
+func (k *one) rule() string { return RulePrefix + k.name }
 
 // speak makes the verdict of a check that speaks against a message; detail is in words and ends up in SMTP replies.
 func (k *one) speak(o *osm.Opinions, reason, detail string, key osm.Key) {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"osm"
@@ -12,9 +13,48 @@ import (
 // openChecks makes the checks that are enabled ready. They ask nobody yet.
 func (s *session) openChecks() {
 	checks := check.New(s.cfg.Check, check.Options{Now: time.Now, Logger: s.options.Logger, Addresses: ownAddresses(), Known: s.familiar})
-	if checks.Any() {
+	if checks.Any() || checks.Watches() {
 		s.checks = checks
 	}
+}
+
+// Keys of the store's state begin with it where they are the checks'.
+const checkState = "check/"
+
+func (s *session) restoreChecks(key string, blob []byte) error {
+	if s.checks == nil {
+		return nil
+	}
+	return s.checks.Restore(key, blob)
+}
+
+func (s *session) checksChanged() bool { return s.checks != nil && s.checks.Changed() }
+
+// saveChecks puts what the checks keep into the store's batch.
+func (s *session) saveChecks() error {
+	if s.checks == nil {
+		return nil
+	}
+	return s.checks.Dirty(func(key string, blob []byte) { s.store.SaveState(checkState+key, blob) })
+}
+
+// Opinions is what osm's other programs are told of the checks.
+type Opinions struct {
+	check.Stats
+	Listings []check.Listed `json:"listings"` // of this server's own addresses: the live ones first
+}
+
+// opinions is nil when no check is enabled.
+func (s *session) opinions() *Opinions {
+	if s.checks == nil {
+		return nil
+	}
+	return &Opinions{Stats: s.checks.Stats(), Listings: s.checks.Listings()}
+}
+
+// passing tells whether a verdict says nothing about its sender: it is asked to come again.
+func passing(v *osm.Verdict) bool {
+	return strings.HasPrefix(v.Rule, check.RulePrefix) && v.Action == osm.Defer
 }
 
 // familiar tells whether whoever submits a message has a history as a login.
@@ -31,7 +71,7 @@ func (s *session) familiar(m *osm.Message) bool {
 // consult asks the configured checks about a question before the engine does, without the mutex: they may take their time.
 // What they said is in the message's Opinions then; without checks it costs one comparison.
 func (s *session) consult(ctx context.Context, r *policy.Request) {
-	if s.checks == nil {
+	if s.checks == nil || !s.checks.Any() {
 		return
 	}
 	stage, ok := stageOf(r.State)

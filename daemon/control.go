@@ -34,6 +34,7 @@ type Status struct {
 	Rights    string        `json:"rights"`    // what keeps the daemon from changing Exim's queue; "" is nothing
 	Letters   int           `json:"letters"`   // alerts that have not arrived yet
 	Notices   []string      `json:"notices"`   // what is missing or damaged beside the log
+	Checks    *Opinions     `json:"checks,omitempty"`
 }
 
 // Order asks for a change of the lists, or for forgiveness.
@@ -159,11 +160,12 @@ func (s *session) status(ctx context.Context) Status {
 			rights = err.Error()
 		}
 	}
+	opinions := s.opinions()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Status{Mode: s.cfg.Policy.Mode, Logs: logs, Store: health, Track: s.engine.Track.Stats(), Rules: s.engine.Policy.Stats(),
 		Lists: len(s.ledger.Entries()), Notices: s.engine.Enrich.Notices(),
-		Rights: rights}
+		Rights: rights, Checks: opinions}
 	st.Held, _, _ = s.holds.book.Size()
 	for _, i := range s.alarm.book.All() {
 		if i.Live() {

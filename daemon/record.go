@@ -39,7 +39,9 @@ func (r *record) Line(entry *exim.Entry) {
 func (r *record) Arrival(m *osm.Message) {
 	r.store.Arrival(m)
 	if m.Verdict.Action != osm.Accept {
-		r.alarm.note(m, time.Now())
+		if !passing(&m.Verdict) {
+			r.alarm.note(m, time.Now())
+		}
 		r.holds.arrival(m, time.Now())
 	}
 	if r.watch.Arrival != nil {

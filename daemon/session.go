@@ -81,6 +81,7 @@ func (s *session) restore(ctx context.Context) error {
 		each(digestState, s.alarm.restoreDigest),
 		each(ledgerState, s.ledger.Restore),
 		each(ruleState, s.engine.Policy.Restore),
+		each(checkState, s.restoreChecks),
 		each(holdState, s.holds.book.Restore),
 		each(suspendState, s.stops.book.Restore))
 	s.holds.keepSecret()
@@ -99,6 +100,7 @@ func (s *session) serve(ctx context.Context) error {
 	others.Go(func() { s.keepHeld(ctx) })
 	others.Go(func() { s.keepSuspended(ctx) })
 	others.Go(func() { s.pushOut(ctx) })
+	others.Go(func() { s.watchOwn(ctx) })
 	others.Go(func() { s.keepTrying(ctx) })
 	others.Go(func() { s.keepServing(ctx, "control socket", s.openControl) })
 	others.Go(func() { s.keepServing(ctx, "policy socket", s.openPolicy) })
@@ -166,7 +168,7 @@ func (s *session) due(b tail.Batch, now time.Time) bool {
 	if s.joiner.Holding() && pending < 2*flushAt && now.Sub(s.flushed) < 10*saveAfter {
 		return false
 	}
-	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed() || s.holds.book.Changed() || s.stops.book.Changed()
+	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed() || s.holds.book.Changed() || s.stops.book.Changed() || s.checksChanged()
 	return pending >= flushAt || changed && (b.AtEnd || b.Idle) && now.Sub(s.flushed) >= saveAfter
 }
 
@@ -243,6 +245,7 @@ func (s *session) gather() error {
 	s.engine.Policy.Dirty(func(key string, blob []byte) { s.store.SaveState(ruleState+key, append([]byte(nil), blob...)) })
 	s.ledger.Dirty(func(key string, blob []byte) { s.store.SaveState(ledgerState+key, blob) })
 	return errors.Join(
+		s.saveChecks(),
 		s.holds.book.Dirty(func(key string, blob []byte) { s.store.SaveState(holdState+key, blob) }),
 		s.stops.book.Dirty(func(id string, blob []byte) { s.store.SaveState(suspendState+id, blob) }),
 		s.alarm.save(s.store.SaveState))
