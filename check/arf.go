@@ -38,12 +38,13 @@ func (c *ARFConfig) check(report func(key, problem string)) {
 // Complaint is what a receiver's report tells (RFC 5965). All of it is a stranger's word: only what the history knows of the
 // message may be believed.
 type Complaint struct {
-	Type       string   // Feedback-Type: abuse, fraud, not-spam, ...
-	Agent      string   // User-Agent: the program that reports
-	Reporter   string   // From address of the report
-	Recipients []string // Original-Rcpt-To, where the report does not keep it to itself
-	MessageID  string   // of the message complained about, without the angle brackets
-	EximIDs    []string // ids in its Received headers that may be those of an Exim, the topmost first
+	Type       string    // Feedback-Type: abuse, fraud, not-spam, ...
+	Agent      string    // User-Agent: the program that reports
+	Reporter   string    // From address of the report
+	Recipients []string  // Original-Rcpt-To, where the report does not keep it to itself
+	MessageID  string    // of the message complained about, without the angle brackets
+	IDs        []string  // what servers call it in its Received headers, as far as an Exim may have, the topmost first
+	Date       time.Time // when it was written, as it says itself; zero when it does not
 }
 
 // MaxComplaint is the largest report that is read, in bytes: it holds the message complained about.
@@ -82,8 +83,9 @@ func ReadComplaint(text []byte) (*Complaint, error) {
 		return nil, ErrNoComplaint
 	}
 	c.MessageID = strings.Trim(first(original, "Message-ID"), "<> \t")
-	c.eximIDs(original)
-	if c.MessageID == "" && len(c.EximIDs) == 0 {
+	c.Date, _ = mail.ParseDate(first(original, "Date")) // zero where it can't be read
+	c.received(original)
+	if c.MessageID == "" && len(c.IDs) == 0 {
 		return nil, ErrNoMessage
 	}
 	return c, nil
@@ -127,14 +129,15 @@ func reportParts(text []byte) (feedback, original []byte, err error) {
 // receivedID finds what a server calls a message in its Received header (RFC 5321 section 4.4).
 var receivedID = regexp.MustCompile(`(?i)\sid\s+<?([0-9a-z-]{16,23})\b`)
 
-func (c *Complaint) eximIDs(original []byte) {
+// received notes the ids of Received headers.
+func (c *Complaint) received(original []byte) {
 	n := 0
 	for value := range headerFields(original, "Received") {
 		if n++; n > maxReceived {
 			return
 		}
-		if m := receivedID.FindStringSubmatch(value); m != nil && !slices.Contains(c.EximIDs, m[1]) {
-			c.EximIDs = append(c.EximIDs, m[1])
+		if m := receivedID.FindStringSubmatch(value); m != nil && !slices.Contains(c.IDs, m[1]) {
+			c.IDs = append(c.IDs, m[1])
 		}
 	}
 }

@@ -64,6 +64,14 @@ func (b *Book) Note(m *osm.Message) (i *Incident, turned bool) {
 	if v.Action == osm.Accept || v.Shadow || v.Key.Value == "" {
 		return nil, false
 	}
+	return b.file(m)
+}
+
+// Complain files a message that a recipient complained about, as its verdict tells. What it returns is as with Note.
+func (b *Book) Complain(m *osm.Message) (i *Incident, turned bool) { return b.file(m) }
+
+func (b *Book) file(m *osm.Message) (i *Incident, turned bool) {
+	v := &m.Verdict
 	at := subject{v.Key, v.Rule}
 	i = b.byKey[at]
 	if i != nil && !i.Live() && m.Time.Sub(i.Closed) > time.Duration(b.cfg.ReopenUntil) {

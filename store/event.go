@@ -17,11 +17,12 @@ const (
 	AuthFailure // a login failed
 	Unknown     // a line that was not understood: at most 1000 a day are kept
 	Forged      // a line that bears a sign of not being Exim's: at most 1000 a day are kept
+	Complaint   // a recipient complained about a message
 	eventKinds
 )
 
 var eventNames = [eventKinds]string{"", "completed", "frozen", "thawed", "removed", "rejection", "auth-failure", "unknown",
-	"forged"}
+	"forged", "complaint"}
 
 func (k EventKind) String() string {
 	if k >= eventKinds {

@@ -240,7 +240,7 @@ func eventLine(r *store.Report) string {
 	for _, e := range []struct {
 		kind store.EventKind
 		name string
-	}{{store.Forged, "forged lines"}, {store.AuthFailure, "failed logins"}, {store.Rejection, "rejections"},
+	}{{store.Complaint, "complaints"}, {store.Forged, "forged lines"}, {store.AuthFailure, "failed logins"}, {store.Rejection, "rejections"},
 		{store.Frozen, "frozen messages"}, {store.Unknown, "lines not understood"}} {
 		if n := r.Events[e.kind]; n > 0 {
 			parts = append(parts, number(n)+" "+e.name)
