@@ -33,6 +33,8 @@ type alarm struct {
 	wake    chan struct{}
 	log     *slog.Logger
 
+	sent, failed atomic.Uint64 // tries to deliver a letter
+
 	digested    time.Time // when the latest digest was due
 	digestSaved bool
 }
@@ -145,9 +147,7 @@ func (a *alarm) send(ctx context.Context) {
 		l, ok, next := a.outbox.Take(time.Now())
 		if ok {
 			err := a.sendOne(ctx, l)
-			if err != nil {
-				a.log.Warn("an alert did not arrive", "letter", l.ID, "error", err)
-			}
+			a.tried(l, err)
 			if ctx.Err() == nil { // otherwise it was the end of the program that failed it: it is sent again
 				a.outbox.Done(l.ID, err, time.Now())
 			}
@@ -158,6 +158,15 @@ func (a *alarm) send(ctx context.Context) {
 			return
 		}
 	}
+}
+
+func (a *alarm) tried(l action.Letter, err error) {
+	if err == nil {
+		a.sent.Add(1)
+		return
+	}
+	a.failed.Add(1)
+	a.log.Warn("an alert did not arrive", "letter", l.ID, "error", err)
 }
 
 func (a *alarm) sendOne(ctx context.Context, l action.Letter) error {

@@ -26,17 +26,18 @@ const DetectState = "detect/"
 
 // Options are what a Daemon is told besides its configuration. The zero value works.
 type Options struct {
-	Logger *slog.Logger
-	Watch  Watch
-	Zone   *time.Location                                 // of log times without a zone; nil is local
-	Start  tail.Start                                     // where a log without a saved position begins; the zero value is its beginning
-	Load   func() (*config.Loaded, error)                 // reads the configuration again at a reload; nil: there is none
-	Rules  *config.RuleFile                               // where rules that are made in the page are kept; nil: they can't be
-	Queue  func(ctx context.Context) (*exim.Queue, error) // Exim's queue; nil: that of the Exim on this machine
-	Root   string                                         // where a panel's programs and files are; "" is /
-	Ready  func()                                         // called once, when everything is open and the log is being read
-	Key    string                                         // file with the key of rewritten addresses; "" is policy.KeyPath
-	Panel  *panel.Panel                                   // who owns what; nil: as the configuration says
+	Logger  *slog.Logger
+	Version string // of this program, for the page and the metrics
+	Watch   Watch
+	Zone    *time.Location                                 // of log times without a zone; nil is local
+	Start   tail.Start                                     // where a log without a saved position begins; the zero value is its beginning
+	Load    func() (*config.Loaded, error)                 // reads the configuration again at a reload; nil: there is none
+	Rules   *config.RuleFile                               // where rules that are made in the page are kept; nil: they can't be
+	Queue   func(ctx context.Context) (*exim.Queue, error) // Exim's queue; nil: that of the Exim on this machine
+	Root    string                                         // where a panel's programs and files are; "" is /
+	Ready   func()                                         // called once, when everything is open and the log is being read
+	Key     string                                         // file with the key of rewritten addresses; "" is policy.KeyPath
+	Panel   *panel.Panel                                   // who owns what; nil: as the configuration says
 }
 
 func (o *Options) root() string {

@@ -63,6 +63,7 @@ func (s *session) openPolicy(ctx context.Context) (func() error, error) {
 	}
 	server := policy.NewServer(policy.ServerOptions{Ask: func(r *policy.Request) osm.Verdict { return s.ask(ctx, r) }, Fallback: cfg.Fallback(), Allowed: cfg.Allowed(os.Getuid()),
 		Most: cfg.Most, Logger: s.options.Logger})
+	s.asks.Store(server.Stats())
 	return func() error {
 		errs := make([]error, len(listeners))
 		var wait sync.WaitGroup
@@ -93,6 +94,8 @@ func (s *session) openRewriter() error {
 // ask answers one policy question. In shadow the answer is to accept, whatever was found; what was held by rewriting before
 // still waits for its release. Outside opinions are asked before the mutex is taken.
 func (s *session) ask(ctx context.Context, r *policy.Request) osm.Verdict {
+	begun := time.Now()
+	defer func() { s.meter.questions.add(time.Since(begun)) }()
 	s.consult(ctx, r)
 	s.waiting.Add(1)
 	s.mu.Lock()

@@ -27,6 +27,7 @@ type record struct {
 	watch Watch
 	log   *slog.Logger
 	last  time.Time // of the latest line that bore one
+	meter meter
 }
 
 func (r *record) Line(entry *exim.Entry) {
@@ -34,10 +35,12 @@ func (r *record) Line(entry *exim.Entry) {
 		r.last = entry.Time
 	}
 	r.store.Line(r.last, entry.Line)
+	r.meter.line(entry)
 }
 
 func (r *record) Arrival(m *osm.Message) {
 	r.store.Arrival(m)
+	r.meter.arrival(m)
 	if m.Verdict.Action != osm.Accept {
 		if !passing(&m.Verdict) {
 			r.alarm.note(m, time.Now())
@@ -51,6 +54,7 @@ func (r *record) Arrival(m *osm.Message) {
 
 func (r *record) Delivery(m *osm.Message, d *osm.Delivery) {
 	r.store.Delivery(m, d)
+	r.meter.delivery(d)
 	r.holds.delivery(m, d)
 	if r.watch.Delivery != nil {
 		r.watch.Delivery(m, d)

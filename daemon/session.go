@@ -13,6 +13,7 @@ import (
 	"osm"
 	"osm/check"
 	"osm/exim"
+	"osm/gateway"
 	"osm/policy"
 	"osm/store"
 	"osm/tail"
@@ -34,6 +35,9 @@ type session struct {
 	checks  *check.Checks // nil when none is enabled; it has locks of its own
 	waiting atomic.Int64  // questions that wait for mu
 	trials  *trials
+	meter   *meter
+	asks    atomic.Pointer[policy.ServerStats] // of the policy sockets; nil before they are open
+	gate    atomic.Pointer[gateway.Stats]      // nil: there is no gateway
 
 	mu     sync.Mutex // guards what follows: it is held for some dozen lines at most, and never over I/O
 	engine *Engine
@@ -61,7 +65,7 @@ const (
 
 func newSession(d *Daemon, e *Engine, a *alarm, h *holds, history *store.Store, f *tail.Follower) *session {
 	return &session{Daemon: d, engine: e, alarm: a, holds: h, stops: h.stops, store: history, follower: f, ledger: policy.NewLedger(),
-		parser: exim.NewParser(d.zone), at: map[string]osm.Position{}, trials: newTrials()}
+		parser: exim.NewParser(d.zone), at: map[string]osm.Position{}, trials: newTrials(), meter: &e.Sink.(*record).meter}
 }
 
 // restore reads what was kept besides the history. What is damaged is told and left out: it is learned again.
@@ -165,6 +169,7 @@ func (s *session) due(b tail.Batch, now time.Time) bool {
 		s.engine.Policy.Lists.Set(s.ledger.Entries())
 	}
 	pending, saveAfter := s.store.Pending(), time.Duration(s.cfg.Store.SaveAfter)
+	s.meter.pending.Store(int64(pending))
 	if s.joiner.Holding() && pending < 2*flushAt && now.Sub(s.flushed) < 10*saveAfter {
 		return false
 	}
@@ -219,10 +224,12 @@ func (s *session) flush(ctx context.Context, p patience) error {
 	}
 	wait := time.Second
 	for {
-		err := s.store.Flush(time.Now(), positions)
+		begun := time.Now()
+		err := s.store.Flush(begun, positions)
 		switch {
 		case err == nil:
 			s.flushed, s.unsaved = time.Now(), false
+			s.meter.flushes.add(s.flushed.Sub(begun))
 			return nil
 		case p == once || errors.Is(err, store.ErrDamaged):
 			return fmt.Errorf("save what was read: %w", err)

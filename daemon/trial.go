@@ -182,7 +182,7 @@ func (s *session) newTrialEngines(t *trial, count *trialCount) (*replayed, error
 	after := t.cfg
 	after.Rules = t.after
 	r, err := newReplayed(t.cfg, ReplayOptions{Panel: s.panel, Logger: s.options.Logger, Message: count.message, Compare: &after,
-		Difference: count.difference}, s.zone)
+		Zone: s.zone, Difference: count.difference})
 	if err != nil {
 		return nil, err
 	}

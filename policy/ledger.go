@@ -177,6 +177,16 @@ func (l *Ledger) Entries() []Entry {
 	return all
 }
 
+// Size is how many entries each list has.
+func (l *Ledger) Size() (blocked, allowed int) {
+	for _, e := range l.entries {
+		if e.Allow {
+			allowed++
+		}
+	}
+	return len(l.entries) - allowed, allowed
+}
+
 // Deeds lists the audit trail, the latest first.
 func (l *Ledger) Deeds() []Deed {
 	all := slices.Clone(l.deeds)
