@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -53,84 +54,84 @@ var (
 	ErrMalformed = errors.New("the request is malformed")
 )
 
-// Parse reads one request without its final empty line: lines of name=value. Attributes that it does not know are
-// ignored, as the protocol wants; a known one with a value that can't be right is an error.
-func Parse(text string) (*Request, error) {
+// Parse reads one request: lines of name=value up to an empty one, or to the end. Attributes that it does not know are
+// ignored, as the protocol wants; a known one with a value that can't be right is an error. Nothing of text is kept.
+func Parse(text []byte) (*Request, error) {
 	r := new(Request)
-	if err := r.parse(text); err != nil {
+	if _, err := r.parse(text); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// parse is Parse into a Request that may have been used before.
-func (r *Request) parse(text string) error {
+// parse is Parse into a Request that may have been used before; n is how much of text is this request.
+func (r *Request) parse(text []byte) (n int, err error) {
 	*r = Request{UID: -1}
 	asked := false
-	for len(text) > 0 {
-		line := text
-		if end := strings.IndexByte(text, '\n'); end >= 0 {
-			line, text = text[:end], text[end+1:]
-		} else {
-			text = ""
+	for n < len(text) {
+		line := text[n:]
+		if end := bytes.IndexByte(line, '\n'); end >= 0 {
+			line = line[:end]
+			n++
 		}
-		equals := strings.IndexByte(line, '=')
+		n += len(line)
+		if line = bytes.TrimSuffix(line, []byte{'\r'}); len(line) == 0 {
+			break
+		}
+		equals := bytes.IndexByte(line, '=')
 		if equals <= 0 {
-			return fmt.Errorf("%w: a line without name=value", ErrMalformed)
+			return 0, fmt.Errorf("%w: a line without name=value", ErrMalformed)
 		}
 		name, value := line[:equals], line[equals+1:]
-		if n := len(value); n > 0 && value[n-1] == '\r' {
-			value = value[:n-1]
-		}
-		if name == "request" {
-			if value != "smtpd_access_policy" {
-				return fmt.Errorf("%w: request=%q is not smtpd_access_policy", ErrMalformed, value)
+		if string(name) == "request" {
+			if string(value) != "smtpd_access_policy" {
+				return 0, fmt.Errorf("%w: request=%q is not smtpd_access_policy", ErrMalformed, value)
 			}
 			asked = true
 			continue
 		}
 		if err := r.set(name, value); err != nil {
-			return fmt.Errorf("%w: %s: %v", ErrMalformed, name, err)
+			return 0, fmt.Errorf("%w: %s: %v", ErrMalformed, name, err)
 		}
 	}
 	if !asked {
-		return fmt.Errorf("%w: no request=smtpd_access_policy", ErrMalformed)
+		return 0, fmt.Errorf("%w: no request=smtpd_access_policy", ErrMalformed)
 	}
 	if r.State == NoState {
-		return fmt.Errorf("%w: no protocol_state", ErrMalformed)
+		return 0, fmt.Errorf("%w: no protocol_state", ErrMalformed)
 	}
-	return nil
+	return n, nil
 }
 
-func (r *Request) set(name, value string) (err error) {
+func (r *Request) set(name, value []byte) (err error) {
 	m := &r.Message
-	switch name {
+	switch string(name) {
 	case "protocol_state":
 		r.State, err = parseState(value)
 	case "protocol_name":
-		m.Protocol = strings.ToLower(value)
+		m.Protocol = strings.ToLower(string(value))
 	case "client_address":
-		if value != "" {
-			m.Client, err = netip.ParseAddr(strings.TrimPrefix(value, "IPv6:"))
+		if len(value) > 0 {
+			m.Client, err = netip.ParseAddr(string(bytes.TrimPrefix(value, []byte("IPv6:"))))
 		}
 	case "client_port":
 		m.ClientPort, err = port(value)
 	case "server_port":
 		m.ServerPort, err = port(value)
 	case "client_name":
-		if value != "unknown" {
-			m.ClientHost = value
+		if string(value) != "unknown" {
+			m.ClientHost = string(value)
 		}
 	case "helo_name":
-		m.Helo = value
+		m.Helo = string(value)
 	case "queue_id":
-		m.ID = value
+		m.ID = string(value)
 	case "instance":
-		r.Instance = value
+		r.Instance = string(value)
 	case "sender":
-		m.Sender = value
+		m.Sender = string(value)
 	case "recipient":
-		r.Recipient = value
+		r.Recipient = string(value)
 	case "recipient_count":
 		r.Count, err = number(value)
 	case "size":
@@ -138,11 +139,11 @@ func (r *Request) set(name, value string) (err error) {
 		n, err = number(value)
 		m.Size = int64(n)
 	case "sasl_method":
-		m.Auth = value
+		m.Auth = string(value)
 	case "sasl_username":
-		m.Login = value
+		m.Login = string(value)
 	case "encryption_cipher":
-		m.TLS = value
+		m.TLS = string(value)
 	default:
 		err = r.setExim(name, value)
 	}
@@ -150,15 +151,15 @@ func (r *Request) set(name, value string) (err error) {
 }
 
 // setExim reads the attributes that only osm's own Exim snippets send. What can hold a newline travels in base64.
-func (r *Request) setExim(name, value string) (err error) {
+func (r *Request) setExim(name, value []byte) (err error) {
 	m := &r.Message
-	switch name {
+	switch string(name) {
 	case "exim_uid":
-		if value != "" {
+		if len(value) > 0 {
 			r.UID, err = number(value)
 		}
 	case "exim_ident":
-		m.User = value
+		m.User = string(value)
 	case "exim_cwd_b64":
 		m.Script.Path, err = decode(value)
 		if m.Script.Path != "" {
@@ -177,40 +178,38 @@ func (r *Request) setExim(name, value string) (err error) {
 	return err
 }
 
-func parseState(s string) (State, error) {
+func parseState(s []byte) (State, error) {
 	for i, name := range stateNames {
-		if name == s && i > 0 {
+		if name == string(s) && i > 0 {
 			return State(i), nil
 		}
 	}
-	if s == "VRFY" || s == "ETRN" || s == "EHLO" || s == "HELO" {
+	switch string(s) {
+	case "VRFY", "ETRN", "EHLO", "HELO":
 		return Connect, nil // Postfix may ask there as well: what is known is the client
 	}
 	return NoState, fmt.Errorf("unknown state %q", s)
 }
 
-func port(s string) (uint16, error) {
-	if s == "" || s == "unknown" {
+func port(s []byte) (uint16, error) {
+	if len(s) == 0 || string(s) == "unknown" {
 		return 0, nil
 	}
-	n, err := strconv.ParseUint(s, 10, 16)
+	n, err := strconv.ParseUint(string(s), 10, 16)
 	return uint16(n), err
 }
 
-func number(s string) (int, error) {
-	if s == "" {
+func number(s []byte) (int, error) {
+	if len(s) == 0 {
 		return 0, nil
 	}
-	n, err := strconv.ParseUint(s, 10, 31)
+	n, err := strconv.ParseUint(string(s), 10, 31)
 	return int(n), err
 }
 
-func decode(s string) (string, error) {
-	if s == "" {
-		return "", nil
-	}
-	var short [512]byte // most values are, and cost one allocation then
-	b, err := base64.StdEncoding.AppendDecode(short[:0], []byte(s))
+func decode(s []byte) (string, error) {
+	var short [512]byte // most values are: then the string is the one allocation
+	b, err := base64.StdEncoding.AppendDecode(short[:0], s)
 	return string(b), err
 }
 

@@ -101,14 +101,14 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	var out []byte
 	var request Request
 	for {
-		end, err := c.receive(ctx)
-		if err != nil {
+		if err := c.receive(ctx); err != nil {
 			if errors.Is(err, ErrTooLarge) {
 				s.malformed(conn, err)
 			}
 			return
 		}
-		if err := request.parse(string(c.in[:end])); err != nil {
+		n, err := request.parse(c.in)
+		if err != nil {
 			s.malformed(conn, err)
 			return
 		}
@@ -116,7 +116,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		if _, err := conn.Write(out); err != nil {
 			return
 		}
-		c.in = append(c.in[:0], bytes.TrimLeft(c.in[end:], "\r\n")...)
+		c.in = append(c.in[:0], bytes.TrimLeft(c.in[n:], "\r\n")...)
 	}
 }
 
@@ -145,44 +145,34 @@ type connection struct {
 	since time.Time // when the read deadline was set last
 }
 
-// receive reads until in begins with a whole request, and tells where it ends.
-func (c *connection) receive(ctx context.Context) (end int, err error) {
-	for {
-		if end := requestEnd(c.in); end >= 0 {
-			return end, nil
-		}
+// receive reads until in begins with a whole request.
+func (c *connection) receive(ctx context.Context) error {
+	for looked := 0; !whole(c.in[looked:]); {
+		looked = max(0, len(c.in)-2) // the two may be the beginning of its end
 		if len(c.in) >= maxRequest {
-			return 0, ErrTooLarge
+			return ErrTooLarge
 		}
 		if len(c.in) == cap(c.in) {
 			c.in = append(c.in, make([]byte, cap(c.in))...)[:len(c.in)]
 		}
 		if now := time.Now(); now.Sub(c.since) > c.idle/8 { // not for each of many quick ones
 			if err := c.SetReadDeadline(now.Add(c.idle)); err != nil {
-				return 0, err
+				return err
 			}
 			if c.since = now; ctx.Err() != nil { // the end of ctx has set another one, perhaps just before
-				return 0, ctx.Err()
+				return ctx.Err()
 			}
 		}
 		n, err := c.Read(c.in[len(c.in):cap(c.in)])
 		c.in = c.in[:len(c.in)+n]
 		if err != nil && n == 0 {
-			return 0, err
+			return err
 		}
 	}
+	return nil
 }
 
-// requestEnd is where the empty line that ends a request begins, -1 when there is none yet.
-func requestEnd(in []byte) int {
-	for at := 0; ; {
-		n := bytes.IndexByte(in[at:], '\n')
-		if n < 0 {
-			return -1
-		}
-		at += n + 1
-		if next := in[at:]; len(next) > 0 && next[0] == '\n' || len(next) > 1 && next[0] == '\r' && next[1] == '\n' {
-			return at - 1
-		}
-	}
+// whole tells whether there is an empty line: it ends a request. Mostly the last one is it.
+func whole(in []byte) bool {
+	return bytes.HasSuffix(in, []byte("\n\n")) || bytes.Contains(in, []byte("\n\n")) || bytes.Contains(in, []byte("\n\r\n"))
 }

@@ -20,9 +20,9 @@ import (
 
 func TestParseRequest(t *testing.T) {
 	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-	r, err := Parse("request=smtpd_access_policy\nprotocol_state=NOTSMTP\nclient_address=\nhelo_name=\nqueue_id=1xVPOh-0003K5-0B\n" +
+	r, err := Parse([]byte("request=smtpd_access_policy\nprotocol_state=NOTSMTP\nclient_address=\nhelo_name=\nqueue_id=1xVPOh-0003K5-0B\n" +
 		"sender=a@b\nrecipient=\nsize=77\nexim_uid=33\nexim_ident=www-data\nfuture=whatever=x\n" +
-		"exim_cwd_b64=" + b64("/home/a\nevil=1") + "\nexim_subject_b64=" + b64("x\ny") + "\nexim_recipients_b64=" + b64(`"o, p"@q.example, r@s`) + "\n")
+		"exim_cwd_b64=" + b64("/home/a\nevil=1") + "\nexim_subject_b64=" + b64("x\ny") + "\nexim_recipients_b64=" + b64(`"o, p"@q.example, r@s`) + "\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestParseRequestRefuses(t *testing.T) {
 		"request=smtpd_access_policy\nprotocol_state=BREAKFAST", "request=smtpd_access_policy\nprotocol_state=RCPT\nno equals sign",
 		"request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=1.2.3", "request=smtpd_access_policy\nprotocol_state=RCPT\nsize=-1",
 		"request=smtpd_access_policy\nprotocol_state=DATA\nexim_cwd_b64=%%%"} {
-		if r, err := Parse(text); !errors.Is(err, ErrMalformed) {
+		if r, err := Parse([]byte(text)); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%q: %+v, %v", text, r, err)
 		}
 	}
@@ -221,7 +221,7 @@ func FuzzParseRequest(f *testing.F) {
 	f.Add(request("alice"))
 	f.Add("request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=2001:db8::1\nrecipient_count=5\nexim_recipients_b64=YSwgYg==\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := Parse(text)
+		r, err := Parse([]byte(text))
 		if (r == nil) == (err == nil) {
 			t.Fatalf("%+v with error %v", r, err)
 		}
