@@ -30,6 +30,7 @@ func (e *Engine) Ask(r *policy.Request, now time.Time) osm.Verdict {
 		e.asked.recipient(r.Instance, r.Recipient)
 		m.Recipients = []string{r.Recipient}
 	}
+	e.Enrich.Message(m) // lists may name countries and networks
 	return e.peek(m)
 }
 
@@ -38,6 +39,10 @@ func (e *Engine) Ask(r *policy.Request, now time.Time) osm.Verdict {
 func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	m := &r.Message
 	if before, ok := e.asked.find(m.ID); ok {
+		return before
+	}
+	if before, ok := e.expects(m); ok {
+		e.asked.keep(m.ID, before)
 		return before
 	}
 	e.identify(r)

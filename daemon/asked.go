@@ -12,6 +12,8 @@ type asked struct {
 	verdicts, before map[queueID]*osm.Verdict // nil is a plain acceptance; before are those of the last turn
 	told, toldBefore map[string][]string      // recipients told one by one (Postfix), by instance
 	refused          []*osm.Message           // since the last flush: the log tells of them only in passing
+	accepted         []accepted               // since the last flush: no log tells of them
+	expected         expected                 // by the gateway, in the log
 	Dropped          uint64                   // refused messages that did not fit and are not in the history
 }
 
@@ -125,4 +127,5 @@ func (e *Engine) Refused() {
 		e.asked.refused[i] = nil
 	}
 	e.asked.refused = e.asked.refused[:0]
+	e.handedOn()
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -37,6 +38,7 @@ type Options struct {
 	Root    string                                         // where a panel's programs and files are; "" is /
 	Ready   func()                                         // called once, when everything is open and the log is being read
 	Key     string                                         // file with the key of rewritten addresses; "" is policy.KeyPath
+	Gateway func(at []netip.AddrPort)                      // told where the gateway listens, as soon as it does; nil tells nobody
 	Panel   *panel.Panel                                   // who owns what; nil: as the configuration says
 }
 

@@ -98,6 +98,11 @@ func (e *Engine) arrival(m *osm.Message) {
 	rewritten := e.originals(m)
 	if v, ok := ask(m.ID); ok {
 		m.Verdict = v
+	} else if v, ok := e.expects(m); ok {
+		m.Verdict = v
+		if e.Rewriter != nil {
+			e.asked.keep(m.ID, v) // Exim will ask again
+		}
 	} else {
 		m.Verdict, _ = e.judge(m)
 		m.Verdict.Passive = true

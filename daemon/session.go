@@ -108,6 +108,7 @@ func (s *session) serve(ctx context.Context) error {
 	others.Go(func() { s.keepTrying(ctx) })
 	others.Go(func() { s.keepServing(ctx, "control socket", s.openControl) })
 	others.Go(func() { s.keepServing(ctx, "policy socket", s.openPolicy) })
+	others.Go(func() { s.keepServing(ctx, "gateway", s.openGateway) })
 	if s.options.Ready != nil {
 		s.options.Ready()
 	}

@@ -64,10 +64,12 @@ const (
 // by Accepted, Refused or Lost with the same ID.
 type Passage struct {
 	Stage   Stage
-	Message *osm.Message // as asked about, with its Verdict; ID is the gateway's own, in Exim's form
+	Message *osm.Message // as asked about, with its Verdict; ID is the gateway's own
 	Seen    netip.Addr   // the client's address as the upstream sees it
 	Asked   bool         // the verdict was given at policy.Data, so that Ask has counted the message
 	Held    bool         // it went to the quarantine, or with rewritten recipients
+
+	Quarantined bool // it went to the quarantine
 
 	Host    string // upstream that got it, as configured
 	Addr    netip.AddrPort

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"osm"
@@ -30,6 +31,8 @@ type pool struct {
 	mu     sync.Mutex
 	idle   []*link   // the latest used last
 	probed time.Time // when all were looked at
+
+	common atomic.Pointer[capabilities] // what all upstreams offer
 }
 
 // upstream is one server behind the gateway.
@@ -183,6 +186,9 @@ func (u *upstream) note(err error, offers capabilities) {
 		u.offers = offers
 	}
 	u.mu.Unlock()
+	if offers != nil {
+		u.pool.agree()
+	}
 	switch {
 	case err != nil && (was == nil || was == errUntried):
 		u.pool.log.Error("an upstream does not work: it is left out until it does", "upstream", u.address, "error", osm.Printable(err.Error()))
@@ -253,9 +259,19 @@ func (p *pool) ready(ctx context.Context) error {
 
 func (p *pool) anyWorks() bool { return slices.ContainsFunc(p.list, (*upstream).works) }
 
-// offers are what all upstreams that were ever seen offer, with the parameters of the first: AUTH's are those that all
-// have, SIZE is the smallest.
+// offers are what all upstreams offer.
 func (p *pool) offers() capabilities {
+	if common := p.common.Load(); common != nil {
+		return *common
+	}
+	return nil
+}
+
+// agree finds out what all upstreams that were ever seen offer, with the parameters of the first: AUTH's are those that all
+// have, SIZE is the smallest.
+func (p *pool) agree() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var common capabilities
 	for _, u := range p.list {
 		u.mu.Lock()
@@ -269,7 +285,7 @@ func (p *pool) offers() capabilities {
 			common.keep(offers)
 		}
 	}
-	return common
+	p.common.Store(&common)
 }
 
 // keep leaves what others have as well.

@@ -197,6 +197,7 @@ func (t *transfer) begin(l *link) {
 		t.s.over = t.s.over || said.code == 421
 	default:
 		t.to = l
+		t.passage.Quarantined = l.up.quarantine
 		t.passage.Host, t.passage.Addr = l.up.address, addrPort(l.conn.RemoteAddr())
 		if t.s.g.cfg.HandOn == NotAtAll || l.up.quarantine {
 			t.passage.Seen = l.local.Addr().Unmap()

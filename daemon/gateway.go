@@ -1,0 +1,114 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"osm"
+	"osm/gateway"
+)
+
+// openGateway opens the SMTP server in front of the real one, where one is configured, and returns what serves it.
+func (s *session) openGateway(ctx context.Context) (func() error, error) {
+	cfg := s.cfg.Gateway
+	if !cfg.On() {
+		return nil, nil
+	}
+	o := gateway.Options{Ask: s.ask, Tell: s.passed, Logger: s.options.Logger, Now: time.Now}
+	if s.checks != nil {
+		o.Content = s.checks.Limit()
+	}
+	if cfg.Hold == gateway.HoldExim {
+		if err := s.openRewriter(); err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		o.Rewriter = s.engine.Rewriter
+		s.mu.Unlock()
+	}
+	g, err := gateway.New(cfg, o)
+	if err != nil {
+		return nil, fmt.Errorf("open the gateway: %w", err)
+	}
+	if err := g.Listen(); err != nil {
+		return nil, err
+	}
+	s.gate.Store(g.Stats())
+	if s.options.Gateway != nil {
+		s.options.Gateway(g.Addresses())
+	}
+	return func() error { return g.Serve(ctx) }, nil
+}
+
+// passed takes what became of a message at the gateway.
+func (s *session) passed(p *gateway.Passage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine.Passed(p, s.cfg.Gateway.UpstreamLog)
+}
+
+// Passed notes what became of a message that the gateway has asked about. Where the upstream's log is followed (logged) it
+// tells of what was accepted, and the verdict waits for it. Everything else is history as the gateway tells it: what was
+// refused or discarded, what a quarantine took, and all that an upstream without a log here has accepted. What the
+// upstream refused is none: the client has it still, and comes again or tells its user.
+func (e *Engine) Passed(p *gateway.Passage, logged bool) {
+	logged = logged && !p.Quarantined
+	switch m := p.Message; {
+	case p.Stage == gateway.Stopped:
+		if p.Asked && m.Verdict.Action != osm.Discard {
+			return // the answer to the question has put it there
+		}
+		e.asked.take(m.ID)
+		e.asked.refuse(m)
+	case p.Stage == gateway.Accepted && !logged:
+		m.Verdict, _ = e.asked.take(m.ID)
+		e.asked.deliver(m, p)
+	case !logged:
+	case p.Stage == gateway.Sending:
+		v, _ := e.asked.take(m.ID)
+		e.asked.expected.expect(p, v)
+	case p.Stage == gateway.Accepted:
+		if v, due := e.asked.expected.settle(p); due {
+			e.asked.keep(p.QueueID, v)
+		}
+	case p.Stage == gateway.Refused:
+		e.asked.expected.forget(p)
+	}
+}
+
+// accepted is a message that the gateway has handed on to a server whose log is not followed.
+type accepted struct {
+	message  *osm.Message
+	delivery osm.Delivery // to each recipient
+}
+
+const acceptedMost = 50_000 // between two flushes
+
+func (a *asked) deliver(m *osm.Message, p *gateway.Passage) {
+	if len(a.accepted) >= acceptedMost {
+		a.Dropped++
+		return
+	}
+	a.accepted = append(a.accepted, accepted{m, osm.Delivery{Time: m.Time, Outcome: osm.Delivered, Router: "gateway", Transport: "gateway",
+		Host: p.Host, IP: p.Addr.Addr(), Port: p.Addr.Port(), Code: p.Code, Text: p.Text}})
+}
+
+// handedOn makes history of what the gateway has handed on since the last call.
+func (e *Engine) handedOn() {
+	for i, one := range e.asked.accepted {
+		e.asked.accepted[i] = accepted{}
+		m := one.message
+		e.Detect.Learn(m, !m.Verdict.Stops())
+		e.Sink.Arrival(m)
+		if m.Verdict.Stops() && !m.Verdict.Passive {
+			continue // it waits in the quarantine
+		}
+		for _, r := range m.Recipients {
+			d := one.delivery
+			d.Recipient, d.Original = r, r
+			e.delivery(m, &d)
+		}
+	}
+	e.asked.accepted = e.asked.accepted[:0]
+}
