@@ -229,3 +229,10 @@ func (s *session) ruleFiles() (loaded *config.Loaded, own []policy.Rule, err err
 	loaded, err = s.options.Rules.With(own)
 	return loaded, own, err
 }
+
+// ruleCalls is what pages and API can ask and order about rules.
+func (s *session) ruleCalls() web.RuleCalls {
+	return web.RuleCalls{Own: s.ownRules, Trial: s.trials.find, StopTrial: s.trials.stop,
+		Try:  func(c web.RuleChange, by string) (web.Trial, error) { return s.tryRules(c, by, time.Now()) },
+		Save: func(c web.RuleChange, by string) (web.RulesSaved, error) { return s.saveRules(c, by, time.Now()) }}
+}
