@@ -18,6 +18,7 @@ func (p *program) commands() []entry {
 		{look, p.trace()},
 		{look, p.incidents()},
 		{look, p.why()},
+		{look, p.rules()},
 		{look, p.replay()},
 		{look, p.parse()},
 		{act, p.order(policy.Block, "block", "Refuse all mail of a sender, network, script ...")},

@@ -108,7 +108,7 @@ func (p *program) order(what policy.What, use, short string) *cobra.Command {
 
 // deedText is a deed in one line.
 func deedText(d policy.Deed) string {
-	text := fmt.Sprintf("%s: %s %s", d.ID, d.What, d.Key)
+	text := fmt.Sprintf("%s: %s %s", d.ID, d.What, ruleName(d.Rule, d.Key))
 	if !d.Until.IsZero() {
 		text += " until " + d.Until.Local().Format(time.DateTime)
 	}
@@ -175,7 +175,7 @@ func (p *program) audit() *cobra.Command {
 				case d.Undoes != "":
 					note = "takes back " + d.Undoes
 				}
-				t.add(d.ID, d.Time.Local().Format(time.DateTime), d.By, string(d.What), d.Key.String(), d.Reason, note)
+				t.add(d.ID, d.Time.Local().Format(time.DateTime), d.By, string(d.What), ruleName(d.Rule, d.Key), d.Reason, note)
 			}
 			return t.write(p.out, terminalWidth(p.out))
 		},
