@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type Config struct {
 	Frames   []string     `toml:"frames" doc:"Addresses of pages that may show osm inside of theirs, such as https://panel.example.org:2087."`
 	Session  osm.Duration `toml:"session" doc:"How long a sign-in lasts."`
 	LinkFor  osm.Duration `toml:"link_for" doc:"How long a link lasts with which a customer sees his held mail without a password."`
+	Metrics  string       `toml:"metrics" doc:"Who may read /metrics: local (programs on this server, and tokens with the scope metrics), token (only those) or off."`
 	OIDC     OIDC         `toml:"oidc" doc:"Single sign-on with OpenID Connect. Users must be known here already (osm user add --oidc): nobody becomes one by it."`
 }
 
@@ -35,7 +37,7 @@ type OIDC struct {
 // DefaultConfig is what an empty file means.
 func DefaultConfig() Config {
 	return Config{Listen: "127.0.0.1:8025", Session: osm.Duration(12 * time.Hour), LinkFor: osm.Duration(72 * time.Hour),
-		OIDC: OIDC{Claim: "email"}}
+		Metrics: MetricsLocal, OIDC: OIDC{Claim: "email"}}
 }
 
 // Check reports every setting that can't work, by its key in the file.
@@ -67,6 +69,9 @@ func (c *Config) Check(report func(key, problem string)) {
 	}
 	if d := time.Duration(c.LinkFor); d < 5*time.Minute || d > 90*24*time.Hour {
 		report("link_for", "must be between 5m and 90d")
+	}
+	if !slices.Contains([]string{MetricsLocal, MetricsToken, MetricsOff}, c.Metrics) {
+		report("metrics", "must be local, token or off")
 	}
 	if c.OIDC.Issuer != "" && (c.OIDC.Client == "" || c.OIDC.Claim == "") {
 		report("oidc.client", "must be set together with issuer, and claim must not be empty")

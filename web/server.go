@@ -18,6 +18,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"osm"
 	"osm/access"
@@ -63,6 +64,8 @@ type Options struct {
 	Listings    func(ctx context.Context) ([]Listing, error) // nil: block lists are not asked
 
 	RuleCalls
+
+	Metrics prometheus.Gatherer // nil: there are none
 }
 
 // Server answers browsers and programs.
@@ -115,6 +118,7 @@ func New(o Options) (*Server, error) {
 	for _, add := range []func() error{
 		s.addAPI,
 		s.addRules,
+		s.addMetrics,
 		s.addSignIn,
 		s.addPages,
 	} {
