@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -97,6 +98,13 @@ func (z *zone) times(name string, kind uint16) int {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return z.asked[key(dns.Fqdn(name), kind)]
+}
+
+// questions are all that came, with how often.
+func (z *zone) questions() map[string]int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return maps.Clone(z.asked)
 }
 
 func key(name string, kind uint16) string { return fmt.Sprint(strings.ToLower(name), kind) }
