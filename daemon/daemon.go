@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"osm"
+	"osm/access"
 	"osm/config"
 	"osm/exim"
 	"osm/panel"
@@ -117,8 +118,9 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 	}
 	alarm := newAlarm(d.cfg, d.panel, d.options.Logger)
 	held := newHolds(d.cfg.Hold)
+	var s *session
 	engine, err := newEngine(d.cfg, engineOptions{Sink: &record{store: history, alarm: alarm, holds: held, watch: d.options.Watch, log: d.options.Logger}, Panel: d.panel,
-		Lookup: lookup(ctx, history, d.options.Logger), Logger: d.options.Logger, Keep: true})
+		Lookup: func(id string) *osm.Message { return s.lookup(ctx, id) }, Logger: d.options.Logger, Keep: true})
 	if err != nil {
 		return err
 	}
@@ -129,8 +131,13 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, follower.Close()) }()
-	s := newSession(d, engine, alarm, held, history, follower)
+	s = newSession(d, engine, alarm, held, history, follower)
 	s.openChecks()
+	s.access = access.New(access.Options{Path: access.Path(d.cfg.Store.Path), Now: time.Now, Logger: d.options.Logger})
+	defer func() { err = errors.Join(err, s.access.Close()) }()
+	if s.web, err = s.newWeb(); err != nil {
+		return err
+	}
 	for _, p := range positions {
 		s.at[p.Path] = p
 	}
@@ -138,17 +145,4 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 		return err
 	}
 	return s.serve(ctx)
-}
-
-func lookup(ctx context.Context, history *store.Store, log *slog.Logger) func(id string) *osm.Message {
-	return func(id string) *osm.Message {
-		m, err := history.Message(ctx, id)
-		if err != nil {
-			if !errors.Is(err, store.ErrNotFound) {
-				log.Warn("a message can't be looked up in the history: its deliveries are kept without it", "id", id, "error", err)
-			}
-			return nil
-		}
-		return m
-	}
 }

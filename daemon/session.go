@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"osm"
+	"osm/access"
 	"osm/check"
 	"osm/exim"
 	"osm/gateway"
 	"osm/policy"
 	"osm/store"
 	"osm/tail"
+	"osm/web"
 )
 
 // session is the daemon at work: one life of the engine, fed by the logs and asked by the sockets.
@@ -206,6 +208,21 @@ func (s *session) read(b tail.Batch) {
 	s.unsaved = true
 }
 
+// lookup finds a message in the history for the tracker, which asks with the mutex held. It is given up meanwhile: the
+// tracker belongs to the goroutine that follows the log, and nothing else of the engine is at work when it asks.
+func (s *session) lookup(ctx context.Context, id string) *osm.Message {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	m, err := s.store.Message(ctx, id)
+	if err != nil {
+		if !errors.Is(err, store.ErrNotFound) {
+			s.options.Logger.Warn("a message can't be looked up in the history: its deliveries are kept without it", "id", id, "error", err)
+		}
+		return nil
+	}
+	return m
+}
+
 type patience bool
 
 const (
@@ -265,7 +282,8 @@ func (s *session) tend(now time.Time) {
 	if _, err := s.panel.Reload(now); err != nil {
 		s.options.Logger.Warn("the panel's map of accounts can't be read; the old one is used on", "error", err)
 	}
+	use := s.engine.Enrich.Reload(now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.engine.Enrich.Reload(now)
+	use()
 }

@@ -96,7 +96,7 @@ func New(o Options) *Enricher {
 	for _, d := range o.Config.Domains {
 		e.configured[strings.ToLower(d)] = struct{}{}
 	}
-	e.Reload(time.Time{})
+	e.Reload(time.Time{})()
 	return e
 }
 
@@ -119,10 +119,14 @@ func within(list []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// Reload reads every database again that has changed. It is called from time to time by the goroutine that owns e.
-func (e *Enricher) Reload(now time.Time) {
-	e.complete = e.owners.Complete != nil && e.owners.Complete()
-	e.places.reload(now)
+// Reload reads every database again that has changed, which may take a while. It changes nothing: what it returns puts
+// them to use, and is called by the goroutine that owns e. One goroutine at a time may reload.
+func (e *Enricher) Reload(now time.Time) (use func()) {
+	places := e.places.reload(now)
+	return func() {
+		e.complete = e.owners.Complete != nil && e.owners.Complete()
+		places()
+	}
 }
 
 // Notices are what is missing or damaged now, in words for osm doctor.

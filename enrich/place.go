@@ -51,18 +51,23 @@ func newPlaces(c Config, logger *slog.Logger) *places {
 	return &places{country: database{path: c.Country}, asn: database{path: c.ASN}, logger: logger}
 }
 
-// reload reads the databases again that have changed. One that is missing or damaged keeps what was read before.
-func (p *places) reload(now time.Time) {
-	changed := false
-	for _, d := range [...]*database{&p.country, &p.asn} {
+// reload reads the databases again that have changed. One that is missing or damaged keeps what was read before. What it
+// returns puts them to use.
+func (p *places) reload(now time.Time) (use func()) {
+	next, changed := [...]database{p.country, p.asn}, false
+	for i := range next {
+		d := &next[i]
 		before := d.err
 		changed = d.reload(now) || changed
 		if d.err != nil && (before == nil || before.Error() != d.err.Error()) {
 			p.logger.Warn("a database of places is not used", "error", d.err)
 		}
 	}
-	if changed {
-		p.cache = make([]place, cacheSize)
+	return func() {
+		p.country, p.asn = next[0], next[1]
+		if changed {
+			p.cache = make([]place, cacheSize)
+		}
 	}
 }
 

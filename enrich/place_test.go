@@ -113,13 +113,13 @@ func TestPlacesReload(t *testing.T) {
 	}
 
 	writeDatabase(t, path, t0, map[string]mmdbtype.Map{"203.0.113.0/24": country("DE")})
-	e.Reload(t0.Add(time.Minute))
+	e.Reload(t0.Add(time.Minute))()
 	if code, _ := whereabouts(e, "203.0.113.9"); code != "DE" || len(e.Notices()) > 0 {
 		t.Errorf("country %q, notices %q", code, e.Notices())
 	}
 
 	writeDatabase(t, path, t0.Add(time.Hour), map[string]mmdbtype.Map{"203.0.113.0/24": country("SE")})
-	e.Reload(t0.Add(2 * time.Hour))
+	e.Reload(t0.Add(2 * time.Hour))()
 	if code, _ := whereabouts(e, "203.0.113.9"); code != "SE" {
 		t.Errorf("after a change: %q", code)
 	}
@@ -131,14 +131,14 @@ func TestPlacesReload(t *testing.T) {
 	if err := os.WriteFile(path, whole[:len(whole)/2], 0o600); err != nil { // still being copied
 		t.Fatal(err)
 	}
-	e.Reload(t0.Add(3 * time.Hour))
+	e.Reload(t0.Add(3 * time.Hour))()
 	if code, _ := whereabouts(e, "203.0.113.9"); code != "SE" || len(e.Notices()) != 1 {
 		t.Errorf("half a file: %q, notices %q", code, e.Notices())
 	}
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	e.Reload(t0.Add(4 * time.Hour))
+	e.Reload(t0.Add(4 * time.Hour))()
 	if code, _ := whereabouts(e, "203.0.113.9"); code != "SE" || len(e.Notices()) != 0 {
 		t.Errorf("the whole file again: %q, notices %q", code, e.Notices())
 	}

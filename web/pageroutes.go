@@ -1,4 +1,0 @@
-package web
-
-// addPages registers the pages.
-func (s *Server) addPages() error { return nil }
