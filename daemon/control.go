@@ -121,6 +121,7 @@ func (s *session) control() http.Handler {
 		}
 		return s.orderHeld(r.Context(), o, by, time.Now())
 	})
+	mux.HandleFunc("POST /v1/complaints", s.handleComplaint)
 	handle("GET /v1/suspensions", func(*http.Request, string) (any, error) { return s.suspensions(), nil })
 	handle("POST /v1/suspensions", func(r *http.Request, by string) (any, error) {
 		var o SuspendOrder

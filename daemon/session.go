@@ -47,6 +47,8 @@ type session struct {
 	holds  *holds
 	stops  *suspender
 	ledger *policy.Ledger
+
+	complaints complaints
 }
 
 const (
@@ -106,6 +108,7 @@ func (s *session) serve(ctx context.Context) error {
 	others.Go(func() { s.keepHeld(ctx) })
 	others.Go(func() { s.keepSuspended(ctx) })
 	others.Go(func() { s.pushOut(ctx) })
+	others.Go(func() { s.keepComplaints(ctx) })
 	others.Go(func() { s.watchOwn(ctx) })
 	others.Go(func() { s.keepTrying(ctx) })
 	others.Go(func() { s.keepServing(ctx, "control socket", s.openControl) })
@@ -176,7 +179,7 @@ func (s *session) due(b tail.Batch, now time.Time) bool {
 	if s.joiner.Holding() && pending < 2*flushAt && now.Sub(s.flushed) < 10*saveAfter {
 		return false
 	}
-	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed() || s.holds.book.Changed() || s.stops.book.Changed() || s.checksChanged()
+	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed() || s.holds.book.Changed() || s.stops.book.Changed() || len(s.complaints.events) > 0 || s.checksChanged()
 	return pending >= flushAt || changed && (b.AtEnd || b.Idle) && now.Sub(s.flushed) >= saveAfter
 }
 
@@ -268,6 +271,7 @@ func (s *session) gather() error {
 	defer s.mu.Unlock()
 	s.engine.Detect.Dirty(func(key string, blob []byte) { s.store.SaveState(DetectState+key, append([]byte(nil), blob...)) })
 	s.engine.Policy.Dirty(func(key string, blob []byte) { s.store.SaveState(ruleState+key, append([]byte(nil), blob...)) })
+	s.complaints.save(s.store.Event)
 	s.ledger.Dirty(func(key string, blob []byte) { s.store.SaveState(ledgerState+key, blob) })
 	return errors.Join(
 		s.saveChecks(),

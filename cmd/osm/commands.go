@@ -26,6 +26,7 @@ func (p *program) commands() []entry {
 		{act, p.order(policy.Unlist, "unblock", "Take a sender, network, script ... off the lists")},
 		{act, p.order(policy.Forgive, "forgive", "Clear a sender's score: what it did was wanted")},
 		{act, p.lists()},
+		{act, p.complaint()},
 		{act, p.held()},
 		{act, p.release()},
 		{act, p.deletion()},

@@ -71,6 +71,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	default:
 		fmt.Fprintln(p.err, "osm: "+printableLines(err.Error()))
 	}
+	if _, later := errors.AsType[laterError](err); later {
+		return tryLater
+	}
 	if _, usage := errors.AsType[usageError](err); usage || !started {
 		fmt.Fprintf(p.err, "See \"%s --help\".\n", command.CommandPath())
 		return misuse

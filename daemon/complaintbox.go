@@ -1,0 +1,189 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"osm"
+	"osm/check"
+)
+
+// complaintBox is the mailbox in which complaints arrive: a Maildir or an mbox file. What is read of it is not kept elsewhere:
+// the history knows which complaints it has, and reading one twice changes nothing.
+type complaintBox struct {
+	session *session
+	path    string
+	told    string          // the latest trouble, which is told once
+	stay    map[string]bool // names in a Maildir that can't be moved
+	size    int64           // of an mbox file when it was last looked at
+	read    int64           // how much of it is done with
+}
+
+const (
+	boxMost    = 200              // messages of a Maildir at one look
+	mboxMost   = 16 << 20         // bytes of an mbox at one look
+	boxPatient = 30 * time.Minute // so long a message may be missing from the history: the log may be read late
+)
+
+// keepComplaints looks into the mailbox again and again until ctx is done.
+func (s *session) keepComplaints(ctx context.Context) {
+	if s.cfg.Check.ARF.Mailbox == "" {
+		return
+	}
+	box := &complaintBox{session: s, path: s.cfg.Check.ARF.Mailbox, stay: map[string]bool{}}
+	tick := time.NewTicker(time.Duration(s.cfg.Check.ARF.Every))
+	defer tick.Stop()
+	for {
+		box.tell(box.look(ctx))
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// tell reports trouble when it is another than before.
+func (b *complaintBox) tell(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != b.told && !errors.Is(err, context.Canceled) {
+		b.session.options.Logger.Error("complaints can't be read from their mailbox; it is tried again", "error", osm.Printable(text))
+	}
+	b.told = text
+}
+
+// look reads what is new.
+func (b *complaintBox) look(ctx context.Context) error {
+	info, err := os.Stat(b.path)
+	if err != nil {
+		return fmt.Errorf("look for complaints: %w", err)
+	}
+	if info.IsDir() {
+		return b.maildir(ctx)
+	}
+	return b.mbox(ctx, info)
+}
+
+// maildir reads the messages in new. One that is saved, or is none of ours, goes to cur as read.
+func (b *complaintBox) maildir(ctx context.Context) error {
+	dir, err := os.Open(filepath.Join(b.path, "new"))
+	if err != nil {
+		return fmt.Errorf("look for complaints: %w", err)
+	}
+	defer dir.Close()
+	var troubles []error
+	for n := 0; n < boxMost; {
+		names, err := dir.Readdirnames(boxMost)
+		if err != nil { // io.EOF: that was all
+			break
+		}
+		for _, name := range names {
+			if b.stay[name] || strings.HasPrefix(name, ".") {
+				continue
+			}
+			n++
+			if err := b.mail(ctx, name); err != nil {
+				troubles = append(troubles, err)
+			}
+		}
+	}
+	return errors.Join(troubles[:min(len(troubles), 5)]...)
+}
+
+// mail reads one message of a Maildir.
+func (b *complaintBox) mail(ctx context.Context, name string) error {
+	path := filepath.Join(b.path, "new", name)
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	done := true
+	if info.Size() <= check.MaxComplaint {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("read a complaint: %w", err)
+		}
+		if done, err = b.take(ctx, text, info.ModTime()); err != nil {
+			return err
+		}
+	}
+	if !done {
+		return nil
+	}
+	read := name
+	if !strings.Contains(name, ":2,") {
+		read += ":2,S"
+	}
+	if err := os.Rename(path, filepath.Join(b.path, "cur", read)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if len(b.stay) >= seenMost {
+			clear(b.stay)
+		}
+		b.stay[name] = true
+		return fmt.Errorf("move a complaint that was read: %w", err)
+	}
+	return nil
+}
+
+// take counts a complaint, and tells whether it is done with: it is saved, or there is nothing more to come of it.
+func (b *complaintBox) take(ctx context.Context, text []byte, came time.Time) (done bool, err error) {
+	now := time.Now()
+	c, err := b.session.complain(ctx, text, now)
+	switch {
+	case err != nil:
+		return false, err
+	case c.Result == Ignored, c.Result == NoReport:
+		return true, nil
+	case c.Result == Unknown:
+		return now.Sub(came) > boxPatient, nil
+	}
+	return c.saved, nil
+}
+
+// mbox reads what was added to a file since the last look, once nobody adds to it. After a restart it is read anew: what the
+// history has is not counted again.
+func (b *complaintBox) mbox(ctx context.Context, info fs.FileInfo) error {
+	if info.Size() < b.read { // emptied, or another file
+		b.read = 0
+	}
+	still := info.Size() == b.size
+	if b.size = info.Size(); !still || b.read == b.size {
+		return nil
+	}
+	f, err := os.Open(b.path)
+	if err != nil {
+		return fmt.Errorf("look for complaints: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.NewSectionReader(f, b.read, mboxMost))
+	if err != nil {
+		return fmt.Errorf("read complaints from %s: %w", b.path, err)
+	}
+	atEnd := b.read+int64(len(text)) == b.size
+	for len(text) > 0 {
+		one := text
+		if next := bytes.Index(text, []byte("\nFrom ")); next >= 0 {
+			one = text[:next+1]
+		} else if !atEnd && len(text) < mboxMost {
+			return nil // the rest of it is read next time
+		}
+		if _, mail, ok := bytes.Cut(one, []byte("\n")); ok && len(mail) <= check.MaxComplaint { // after the line "From "
+			if _, err := b.take(ctx, mail, info.ModTime()); err != nil {
+				return err
+			}
+		}
+		text = text[len(one):]
+		b.read += int64(len(one))
+	}
+	return nil
+}
