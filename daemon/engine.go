@@ -61,9 +61,9 @@ func (e *Engine) ReadBatch(b *track.Batch) {
 // ProcessBatch takes a piece of a log whose lines were read elsewhere, and of which nobody has forged one. The sink gets to
 // know only of messages and deliveries.
 func (e *Engine) ProcessBatch(b *track.Batch) {
-	for i := range b.Len() {
-		ev := e.Track.Tie(b, i)
-		e.follow(&ev)
+	events := e.Track.Tie(b)
+	for i := range events {
+		e.follow(&events[i])
 	}
 }
 

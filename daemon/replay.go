@@ -111,6 +111,7 @@ func read(ctx context.Context, reader *tail.Reader, zone *time.Location, engines
 		for range workers {
 			wait.Go(func() {
 				parser := exim.NewParser(zone)
+				parser.Keep, parser.Skim = true, true
 				var entry exim.Entry
 				for p := range work {
 					p.read(parser, &entry)

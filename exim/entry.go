@@ -48,6 +48,7 @@ type Entry struct {
 	Temporary  bool // a rejection that the client may try again after
 	Remark     bool // text in no form of Exim's own, as ACLs write it with logwrite
 	Millis     bool // Time has a fraction in the log
+	Kept       bool // Line is a copy: see Parser.Keep
 	LoggedPID  bool // PID is Exim's own +pid; otherwise it is syslog's
 	Forged     Sign // a sign that Exim did not write this line: see Forgery
 	Piece      int  // number of this piece of a record that syslog cut, from 1; 0 for a whole one

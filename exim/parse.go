@@ -11,6 +11,11 @@ type Parser struct {
 	// Tag is the name under which Exim writes to syslog (syslog_processname). "" accepts every name with "exim" in it.
 	Tag string
 
+	// Keep makes the strings of an arrival parts of a copy of its line, so that they can be kept.
+	Keep bool
+	// Skim reads of lines about a connection nothing but that they are.
+	Skim bool
+
 	clock clock
 }
 
@@ -30,7 +35,8 @@ func (p *Parser) SetLatest(t time.Time) { p.clock.latest = t }
 // Parse reads one line, without its newline, into e, which is reset first. It never fails: what is not understood has
 // the kind Unknown. It does not allocate, except for the zone of a line that differs from that of the one before.
 func (p *Parser) Parse(line string, e *Entry) {
-	*e = Entry{Line: line}
+	*e = Entry{}
+	e.Line = line
 	at, i := p.clock.read(line)
 	if i == 0 {
 		if at, i = p.syslog(line, e); i == 0 {
@@ -44,23 +50,32 @@ func (p *Parser) Parse(line string, e *Entry) {
 	if i < len(line) && line[i] == '[' {
 		i = pid(line, i, e)
 	}
-	if n := idAt(line[i:]); n > 0 {
-		e.ID = line[i : i+n]
-		i = after(line, i+n)
+	id, end := i, i+idAt(line[i:])
+	if end > id {
+		i = after(line, end)
 	}
-	e.Text = line[i:]
+	arrival := strings.HasPrefix(line[i:], "<= ")
+	if arrival && p.Keep {
+		line = strings.Clone(line)
+		e.Line, e.Kept = line, true
+	}
+	e.ID, e.Text = line[id:end], line[i:]
 	e.Millis = at.millis
-	arrival := strings.HasPrefix(e.Text, "<= ")
 	e.Time = p.clock.settle(&at, e.ID, arrival)
 	switch {
 	case e.Piece > 1:
 		e.Kind = Continuation
 	case e.ID != "":
 		ofMessage(line, i, e)
+	case p.Skim && strings.HasPrefix(e.Text, connectionFrom):
+		e.Kind = Connection
 	default:
 		remark(line, i, e)
 	}
 }
+
+// connectionFrom is how most lines begin that are about no message.
+const connectionFrom = "SMTP connection from "
 
 // pid reads "[1234] " at s[i:] and returns the index of what follows.
 func pid(s string, i int, e *Entry) int {

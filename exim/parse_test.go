@@ -3,6 +3,7 @@ package exim
 import (
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // parsed checks lines against what osm parse writes for them. Each line is read by a parser of its own.
@@ -270,4 +271,25 @@ func TestParseOtherForms(t *testing.T) {
 		{`something else entirely`,
 			`{"kind":"unknown","text":"something else entirely"}`},
 	})
+}
+
+// Keep and Skim change nothing but what they say.
+func TestKeepAndSkim(t *testing.T) {
+	plain, other := NewParser(nil), NewParser(nil)
+	other.Keep, other.Skim = true, true
+	var want, got Entry
+	for _, line := range append(generate(200, true), "2026-11-23 08:27:00 SMTP connection from [192.0.2.1]:4711 lost D=1s",
+		"2026-11-23 08:27:00 [7] 1xVPOi-000315-08 <= <> R=1xVPOi-000315-07 U=exim P=local S=300 for \"a b\"@osm.test", "nonsense", "") {
+		plain.Parse(line, &want)
+		other.Parse(line, &got)
+		if kept := want.Kind == Arrival; got.Kept != kept || kept && unsafe.StringData(got.Line) == unsafe.StringData(line) {
+			t.Errorf("%q is kept: %v", line, got.Kept)
+		}
+		if got.Kept = false; want.Kind == Connection {
+			want.Host, want.IP, want.Helo, want.Port = got.Host, got.IP, got.Helo, got.Port
+		}
+		if want != got {
+			t.Errorf("%q:\n%+v\nwant\n%+v", line, got, want)
+		}
+	}
 }

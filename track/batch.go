@@ -14,9 +14,11 @@ type Batch struct {
 	deliveries  []osm.Delivery
 	submissions []submission
 	entries     []exim.Entry // of the kinds that are rare
-	stock       []*slot      // forgotten ones, for reuse
-	recipients  []string     // scratch of fillMessage
-	last        int64        // time of the last line that was kept
+	events      []Event
+	dropped     []*slot  // forgotten while the batch was tied
+	stock       []*slot  // for reuse
+	recipients  []string // scratch of fillMessage
+	last        int64    // time of the last line that was kept
 }
 
 // line is one line of a batch.
@@ -34,12 +36,11 @@ const maxSilence = 900
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
 	b.lines, b.deliveries, b.submissions, b.entries = b.lines[:0], b.deliveries[:0], b.submissions[:0], b.entries[:0]
-	b.stock, b.slots = append(b.stock, b.slots...), b.slots[:0] // those that were not tied
+	b.stock = append(append(b.stock, b.slots...), b.dropped...) // slots remain where the batch was not tied
+	b.stock = b.stock[:min(len(b.stock), maxFree)]
+	b.slots, b.dropped = b.slots[:0], b.dropped[:0]
 	b.last = 0
 }
-
-// Len is the number of lines that are to be tied.
-func (b *Batch) Len() int { return len(b.lines) }
 
 // Deliveries are the attempts that were read, for whoever finds out more about each.
 func (b *Batch) Deliveries() []osm.Delivery { return b.deliveries }
@@ -97,17 +98,23 @@ func (b *Batch) line(e *exim.Entry) (l line, told bool) {
 
 // arrival makes the slot of a message that arrives.
 func (b *Batch) arrival(e *exim.Entry, k key) *slot {
-	var s *slot
-	if n := len(b.stock); n > 0 {
-		s, b.stock = b.stock[n-1], b.stock[:n-1]
-	} else {
-		s = new(slot)
-	}
+	s := b.slot()
 	s.key, s.arrived, s.early = k, true, nil
 	s.bytes = slotBytes + b.fillMessage(&s.message, e)
 	if s.local = e.IP == ""; s.local {
 		s.pid = processOf(e)
 	}
+	return s
+}
+
+// slot is one for reuse, or a new one.
+func (b *Batch) slot() *slot {
+	n := len(b.stock)
+	if n == 0 {
+		return new(slot)
+	}
+	s := b.stock[n-1]
+	b.stock = b.stock[:n-1]
 	return s
 }
 

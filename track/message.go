@@ -10,22 +10,20 @@ import (
 )
 
 // fillMessage makes a message of an arrival line and tells how many bytes its strings take. They are copied off the
-// line into one block.
+// line into one block, unless they have a copy of it already.
 func (b *Batch) fillMessage(m *osm.Message, e *exim.Entry) int64 {
-	*m = osm.Message{
-		ID: e.ID, Time: e.Time,
-		Login: e.Login, Auth: e.Auth,
-		ClientHost: e.Host, ClientPort: e.Port, Helo: e.Helo, ServerPort: e.LocalPort,
-		Protocol: e.Protocol, TLS: e.Cipher,
-		Sender: e.Sender, Subject: e.Subject, HasSubject: e.HasSubject,
-		MessageID: e.MessageID, Parent: e.Parent, Queue: e.Queue, Size: e.Size,
-	}
+	*m = osm.Message{} // and field by field: a literal would be made beside it and copied
+	m.ID, m.Time = e.ID, e.Time
+	m.Login, m.Auth = e.Login, e.Auth
+	m.ClientHost, m.ClientPort, m.Helo, m.ServerPort = e.Host, e.Port, e.Helo, e.LocalPort
+	m.Protocol, m.TLS = e.Protocol, e.Cipher
+	m.Sender, m.Subject, m.HasSubject = e.Sender, e.Subject, e.HasSubject
+	m.MessageID, m.Parent, m.Queue, m.Size = e.MessageID, e.Parent, e.Queue, e.Size
 	if e.IP == "" {
 		m.User = e.User // over SMTP U= is what the client's ident service says (spec 14.19): worth nothing
 	} else if a, err := netip.ParseAddr(e.IP); err == nil {
 		m.Client = a.Unmap()
 	}
-	fields := messageStrings(m)
 	b.recipients = b.recipients[:0]
 	for r := range exim.EachRecipient(e.Recipients) {
 		b.recipients = append(b.recipients, r)
@@ -33,7 +31,12 @@ func (b *Batch) fillMessage(m *osm.Message, e *exim.Entry) int64 {
 	if len(b.recipients) > 0 {
 		m.Recipients = slices.Clone(b.recipients)
 	}
-	if strings.IndexByte(e.Line, '\\') >= 0 {
+	escaped := strings.IndexByte(e.Line, '\\') >= 0
+	if e.Kept && !escaped {
+		return int64(len(e.Line)) + int64(len(m.Recipients))*stringBytes
+	}
+	fields := messageStrings(m)
+	if escaped {
 		for _, s := range fields {
 			*s = exim.Unescape(*s)
 		}
@@ -65,13 +68,12 @@ func messageBytes(m *osm.Message) int64 {
 
 // fillDelivery makes a delivery of its line. Its strings stay parts of the line.
 func fillDelivery(d *osm.Delivery, e *exim.Entry) {
-	*d = osm.Delivery{
-		Time: e.Time, Outcome: outcomes[e.Kind],
-		Recipient: e.Address, Original: e.Original,
-		Router: e.Router, Transport: e.Transport,
-		Host: e.Host, Port: e.Port,
-		Code: e.Code, Enhanced: e.Enhanced, Text: e.Answer,
-	}
+	*d = osm.Delivery{}
+	d.Time, d.Outcome = e.Time, outcomes[e.Kind]
+	d.Recipient, d.Original = e.Address, e.Original
+	d.Router, d.Transport = e.Router, e.Transport
+	d.Host, d.Port = e.Host, e.Port
+	d.Code, d.Enhanced, d.Text = e.Code, e.Enhanced, e.Answer
 	if e.IP != "" {
 		if a, err := netip.ParseAddr(e.IP); err == nil {
 			d.IP = a.Unmap()

@@ -15,7 +15,7 @@ const (
 	maxEarly     = 1000 // ids that are delivered and have not arrived
 	maxEarlyAge  = 600  // seconds; cutthrough delivery writes its <= at once after the >>
 	maxEarlyPart = 8    // they may take this part of the memory
-	maxFree      = 1000 // forgotten slots that are kept for reuse
+	maxFree      = 1000 // forgotten slots that are kept for reuse, by each batch
 )
 
 // key is a message id, packed so that comparing and hashing it is cheap. The zero key is that of no message.
@@ -97,12 +97,7 @@ func (q *queue) remove(s *slot) {
 
 // slot makes an empty slot for an id that has none. It is in no queue yet.
 func (t *Tracker) slot(k key) *slot {
-	var s *slot
-	if n := len(t.free); n > 0 {
-		s, t.free = t.free[n-1], t.free[:n-1]
-	} else {
-		s = new(slot)
-	}
+	s := t.single.slot()
 	s.key, s.bytes, s.arrived, s.early = k, slotBytes, false, nil
 	t.slots[k] = s
 	return s
@@ -117,8 +112,11 @@ func (t *Tracker) forget(s *slot, q *queue) {
 
 // drop keeps a slot that nothing points to for reuse.
 func (t *Tracker) drop(s *slot) {
-	if len(t.free) < maxFree {
-		t.free = append(t.free, s)
+	switch {
+	case t.keep != nil:
+		t.keep.dropped = append(t.keep.dropped, s)
+	case len(t.single.stock) < maxFree:
+		t.single.stock = append(t.single.stock, s)
 	}
 }
 

@@ -41,10 +41,10 @@ type Tracker struct {
 	age         int64 // seconds
 	now         int64 // log time, Unix seconds; see advance
 	slots       map[key]*slot
-	live        queue // arrived and not completed, in the order they arrived
-	early       queue // not arrived yet, but delivered
-	done        *slot // completed by the line before
-	free        []*slot
+	live        queue  // arrived and not completed, in the order they arrived
+	early       queue  // not arrived yet, but delivered
+	done        *slot  // completed by the line before
+	keep        *Batch // the one being tied: what is forgotten meanwhile stays as it is until it is reset
 	submissions submissions
 	single      Batch // of one line: see Add
 	stats       Stats
@@ -72,25 +72,21 @@ func (t *Tracker) Add(e *exim.Entry) Event {
 	l, _ := b.line(e)
 	event := t.tie(b, &l)
 	event.Kind = e.Kind
-	t.take(b)
-	return event
-}
-
-// Tie takes the next line of a batch, i of Len. All lines of all batches are tied in the order of the log.
-func (t *Tracker) Tie(b *Batch, i int) Event {
-	event := t.tie(b, &b.lines[i])
-	if i == len(b.lines)-1 {
-		t.take(b)
-	}
-	return event
-}
-
-// take makes the slots of a batch the tracker's own, and gives it others that are free.
-func (t *Tracker) take(b *Batch) {
 	b.slots = b.slots[:0]
-	n := max(len(t.free)-maxFree, 0)
-	b.stock = append(b.stock, t.free[n:]...)
-	t.free = t.free[:n]
+	return event
+}
+
+// Tie takes the lines of a batch, which are the next ones of the log, together. What the events point to is valid until the
+// batch is reset.
+func (t *Tracker) Tie(b *Batch) []Event {
+	t.keep = b
+	b.events = b.events[:0]
+	for i := range b.lines {
+		b.events = append(b.events, t.tie(b, &b.lines[i]))
+	}
+	b.slots = b.slots[:0] // they are the tracker's now
+	t.keep = nil
+	return b.events
 }
 
 func (t *Tracker) tie(b *Batch, l *line) Event {
