@@ -1,0 +1,219 @@
+package daemon
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"osm"
+	"osm/check"
+	"osm/config"
+	"osm/policy"
+	"osm/web"
+)
+
+// blockList answers for the zone bl.example on loopback: entries are listed; a question about the one in slow waits for
+// release. It returns its address.
+func blockList(t *testing.T, entries []string, slow string, arrived, release chan struct{}) string {
+	t.Helper()
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan struct{})
+	server := &dns.Server{PacketConn: packets, NotifyStartedFunc: func() { close(started) }, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		name := q.Question[0].Name
+		a := new(dns.Msg).SetRcode(q, dns.RcodeNameError)
+		if slow != "" && strings.HasPrefix(name, slow) {
+			arrived <- struct{}{}
+			<-release
+		}
+		for _, entry := range entries {
+			if name == entry+".bl.example." {
+				a.Rcode = dns.RcodeSuccess
+				a.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: net.IPv4(127, 0, 0, 2)}}
+			}
+		}
+		w.WriteMsg(a)
+	})}
+	go server.ActivateAndServe() // ends at Shutdown
+	<-started
+	t.Cleanup(func() { server.Shutdown() })
+	return packets.LocalAddr().String()
+}
+
+// listing makes a configuration look clients up in that list.
+func listing(server string, action osm.Action) func(*config.Config) {
+	return func(c *config.Config) {
+		c.Check.DNS.Servers = []string{server}
+		c.Check.DNSBL.Enabled, c.Check.DNSBL.Action = true, action
+		c.Check.DNSBL.Lists = []check.ListConfig{{Zone: "bl.example"}}
+	}
+}
+
+// question is one about a login's mail from an address.
+func question(state policy.State, id, login, client string) *policy.Request {
+	return &policy.Request{State: state, UID: -1, Recipient: "x@far.example", Message: osm.Message{ID: id, Login: login, Client: netip.MustParseAddr(client),
+		Sender: "a@shop.example", Recipients: []string{"x@far.example"}}}
+}
+
+// TestChecksDecide: what the checks ask for is weighed with the lists and the rules; the administrator's word stands above it.
+func TestChecksDecide(t *testing.T) {
+	server := blockList(t, []string{"9.2.0.192", "8.2.0.192"}, "", nil, nil)
+	s := idleSession(t, func(c *config.Config) {
+		listing(server, osm.Reject)(c)
+		c.Rules = []policy.Rule{{Name: "vip", When: `login == "vip@shop.example"`, Action: osm.Accept},
+			{Name: "by-fact", When: `"bl.example" in dnsbl && dnsbl_weight == 1 && login == "odd@shop.example"`, Action: osm.Discard}}
+	})
+	s.openChecks()
+	id := 0
+	ask := func(state policy.State, login, client string) osm.Verdict {
+		id++
+		return s.ask(t.Context(), question(state, messageID(time.Now(), id), login, client))
+	}
+	for _, c := range []struct {
+		state         policy.State
+		login, client string
+		action        osm.Action
+		rule          string
+	}{
+		{policy.Data, "bob@shop.example", "192.0.2.7", osm.Accept, ""},
+		{policy.Data, "bob@shop.example", "192.0.2.9", osm.Reject, "check-dnsbl"},
+		{policy.Rcpt, "bob@shop.example", "192.0.2.9", osm.Reject, "check-dnsbl"},
+		{policy.Connect, "", "192.0.2.9", osm.Reject, "check-dnsbl"},
+		{policy.Data, "vip@shop.example", "192.0.2.9", osm.Accept, "vip"},
+		{policy.Data, "odd@shop.example", "192.0.2.9", osm.Discard, "by-fact"},
+	} {
+		if v := ask(c.state, c.login, c.client); v.Action != c.action || v.Rule != c.rule || v.Stops() && (v.ID == "" || c.rule == "check-dnsbl" && !strings.Contains(v.Detail, "bl.example")) {
+			t.Errorf("%v %s %s: %+v", c.state, c.login, c.client, v)
+		}
+	}
+	if _, err := s.order(web.Order{What: policy.Allow, Key: osm.Key{Kind: osm.KeyClient, Value: "192.0.2.9"}, Reason: "ours"}, "root", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []policy.State{policy.Connect, policy.Data} {
+		if v := ask(state, "bob@shop.example", "192.0.2.9"); v.Action != osm.Accept || v.Rule != "allow-list" {
+			t.Errorf("%v from an allowed address: %+v", state, v)
+		}
+	}
+	if o := s.opinions(); o == nil || o.Checks[0].Name != "dnsbl" || o.Checks[0].Asked == 0 || len(o.Servers) != 1 {
+		t.Errorf("the status tells %+v", o)
+	}
+}
+
+// TestCheckOnTrial only reports.
+func TestCheckOnTrial(t *testing.T) {
+	server := blockList(t, []string{"9.2.0.192"}, "", nil, nil)
+	s := idleSession(t, func(c *config.Config) {
+		listing(server, osm.Reject)(c)
+		c.Check.DNSBL.Shadow = true
+	})
+	s.openChecks()
+	if v := s.ask(t.Context(), question(policy.Rcpt, "", "bob@shop.example", "192.0.2.9")); v.Action != osm.Accept {
+		t.Errorf("at RCPT: %+v", v)
+	}
+	if v := s.ask(t.Context(), question(policy.Data, "1", "bob@shop.example", "192.0.2.9")); v.Stops() || !v.Shadow || v.Rule != "check-dnsbl" || v.ID == "" {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestSlowCheckHoldsUpNobodyElse: the engine's mutex is free while a check waits.
+func TestSlowCheckHoldsUpNobodyElse(t *testing.T) {
+	arrived, release := make(chan struct{}, 10), make(chan struct{})
+	server := blockList(t, []string{"9.2.0.192"}, "9.2.0.192", arrived, release)
+	s := idleSession(t, func(c *config.Config) {
+		listing(server, osm.Reject)(c)
+		c.Check.DNSBL.Deadline, c.Check.DNS.Timeout = osm.Duration(time.Minute), osm.Duration(10*time.Second)
+		c.Check.DNSBL.Classes = []osm.Class{osm.Login}
+	})
+	s.openChecks()
+	var slow osm.Verdict
+	var wait sync.WaitGroup
+	wait.Go(func() { slow = s.ask(t.Context(), question(policy.Data, "1", "bob@shop.example", "192.0.2.9")) })
+	<-arrived
+	if v := s.ask(t.Context(), question(policy.Data, "2", "bob@shop.example", "10.0.0.1")); v.Action != osm.Accept {
+		t.Errorf("another question: %+v", v)
+	}
+	if v := s.ask(t.Context(), question(policy.Data, "3", "", "192.0.2.9")); v.Action != osm.Accept {
+		t.Errorf("a class that is not asked about: %+v", v)
+	}
+	close(release)
+	if wait.Wait(); slow.Action != osm.Reject {
+		t.Errorf("the slow one: %+v", slow)
+	}
+}
+
+// TestGreylistingOutlivesTheDaemon, makes no incident, and spares logins with a past.
+func TestGreylistingOutlivesTheDaemon(t *testing.T) {
+	dir := t.TempDir()
+	change := func(c *config.Config) {
+		c.Check.DNS.Servers = []string{"127.0.0.1:9"} // nobody needs one
+		c.Check.Greylist.Enabled = true
+		c.Check.Greylist.Classes = append(c.Check.Greylist.Classes, osm.Login)
+		c.Rules = []policy.Rule{{Name: "seen", When: `greylist == "early"`, Action: osm.Reject, Classes: osm.Classes()},
+			{Name: "known", When: `greylist == "known"`, Action: osm.Discard, Classes: osm.Classes()}}
+	}
+	d := start(t, dir, change)
+	ask := func(login string) string {
+		return d.ask("protocol_state=DATA\nclient_address=192.0.2.1\nsasl_username=%s\nsender=a@far.example\nrecipient=x@here.example", login)
+	}
+	if got := ask("stranger"); !strings.HasPrefix(got, "action=DEFER 4.7.1 greylisted: please try again in 5m") {
+		t.Fatal(got)
+	}
+	var incidents []any
+	if err := d.control("GET", "incidents", nil, &incidents); err != nil || len(incidents) > 0 {
+		t.Errorf("greylisting is an incident: %v, %v", incidents, err)
+	}
+	d.stop()
+	d = start(t, dir, change)
+	if got := ask("stranger"); !strings.HasPrefix(got, "action=REJECT") {
+		t.Errorf("after a restart: %s", got)
+	}
+	const past = "user0@here.example" // the log begins with mail of his
+	got := d.ask("protocol_state=DATA\nclient_address=192.0.2.77\nsasl_username=%s\nsender=b@far.example\nrecipient=x@here.example", past)
+	if !strings.HasPrefix(got, "action=DISCARD") {
+		t.Errorf("a login with a past: %s", got)
+	}
+}
+
+// TestOwnAddressListed: the administrator is told, with the names of those who may be the reason.
+func TestOwnAddressListed(t *testing.T) {
+	server := blockList(t, []string{"5.113.0.203"}, "", nil, nil)
+	s := idleSession(t, func(c *config.Config) {
+		c.Check.DNS.Servers = []string{server}
+		c.Check.Own.Enabled, c.Check.Own.Addresses, c.Check.Own.Lists = true, []string{"203.0.113.5"}, []string{"bl.example"}
+		c.Alert.Run = []string{"/bin/true"}
+	})
+	s.openChecks()
+	s.alarm.note(suspicious(1, time.Now(), osm.Hold), time.Now())
+	<-s.alarm.wake // from its configuration
+	ctx, cancel := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	wait.Go(func() { s.watchOwn(ctx) })
+	<-s.alarm.wake
+	cancel()
+	wait.Wait()
+	letters := s.alarm.outbox.Letters()
+	if len(letters) != 1 {
+		t.Fatalf("%+v", letters)
+	}
+	a := letters[0].Alert
+	if subject := a.Subject(); !strings.HasSuffix(subject, "this server's address 203.0.113.5 is on the block list bl.example") {
+		t.Error(subject)
+	}
+	who := suspicious(1, time.Now(), osm.Hold).Verdict
+	for _, want := range []string{who.Key.String(), who.Rule, "127.0.0.2"} {
+		if !strings.Contains(a.Text(), want) {
+			t.Errorf("no %q in\n%s", want, a.Text())
+		}
+	}
+	if l := s.opinions().Listings; len(l) != 1 || len(l[0].Suspects) != 1 || !s.checksChanged() {
+		t.Errorf("%+v", l)
+	}
+}
