@@ -60,10 +60,11 @@ type Options struct {
 	Reload      func(by string) (*Reloaded, error)
 	Settings    func() []Setting
 	Doctor      func(ctx context.Context) []Finding
-	Owner       func(osm.Key) string                         // the account that a key belongs to, "" when that is not known
-	Listings    func(ctx context.Context) ([]Listing, error) // nil: block lists are not asked
+	Opinions    func() *Opinions // nil: no check is enabled
 
 	RuleCalls
+
+	Feed *Feed // what the engine finds, live; nil: pages stand still
 
 	Metrics prometheus.Gatherer // nil: there are none
 }
@@ -78,6 +79,7 @@ type Server struct {
 	passkeys *access.Passkeys // nil where the pages have no name: an address alone has no passkeys
 	sso      *access.SSO      // nil: none is configured
 	trusted  []netip.Prefix
+	pages    *pages
 	origins  *http.CrossOriginProtection
 	policy   string    // Content-Security-Policy
 	zippers  sync.Pool // of *gzip.Writer

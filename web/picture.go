@@ -1,0 +1,166 @@
+package web
+
+import (
+	"html/template"
+	"slices"
+	"time"
+
+	"osm"
+	"osm/chart"
+	"osm/incident"
+)
+
+// The pictures of the pages, and of the digest that is mailed: the same descriptions make both.
+
+// chartFormat is how a language writes times and numbers below a picture.
+func (s *speech) chartFormat() chart.Format {
+	return chart.Format{Day: s.plainText("format.day"), Minute: s.plainText("format.minute"), Moment: s.plainText("format.short"),
+		Decimal: s.plainText("format.decimal")}
+}
+
+// ratePicture is the last hour by minute, each class apart.
+func (p *pages) ratePicture(s *speech, minutes []Minute, now time.Time) template.HTML {
+	const span = 60
+	start := now.Add(-span * time.Minute).Truncate(time.Minute)
+	values := map[osm.Class][]float64{}
+	stopped := make([]float64, span+1)
+	for _, m := range minutes {
+		at := int(m.Start.Sub(start) / time.Minute)
+		if at < 0 || at > span {
+			continue
+		}
+		for class, n := range m.Classes {
+			if values[class] == nil {
+				values[class] = make([]float64, span+1)
+			}
+			values[class][at] += float64(n)
+		}
+		stopped[at] += float64(m.Stopped)
+	}
+	c := chart.Time{Title: s.plainText("now.rate"), Start: start.In(p.zone), Step: time.Minute, Format: s.chartFormat()}
+	for _, class := range append(osm.Classes(), osm.NoClass) {
+		if v := values[class]; v != nil {
+			c.Series = append(c.Series, chart.Series{Name: s.plainText("class." + class.String()), Values: v})
+		}
+	}
+	if len(c.Series) == 0 {
+		c.Series = []chart.Series{{Values: stopped}}
+	}
+	return c.SVG()
+}
+
+// hoursPicture is what became of the mail, by hour.
+func (p *pages) hoursPicture(s *speech, hours []Hour, title string) template.HTML {
+	c := outcomes(hours, s)
+	c.Title = s.plainText(title)
+	if len(hours) > 0 {
+		c.Start = hours[0].Start.In(p.zone)
+	}
+	return c.SVG()
+}
+
+func outcomes(hours []Hour, s *speech) chart.Time {
+	n := len(hours)
+	delivered, deferred, failed, stopped := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+	for i, h := range hours {
+		delivered[i], deferred[i], failed[i], stopped[i] = float64(h.Delivered), float64(h.Deferred), float64(h.Failed), float64(h.Stopped)
+	}
+	return chart.Time{Step: time.Hour, Format: s.chartFormat(), Series: []chart.Series{
+		{Name: s.plainText("outcome.delivered"), Values: delivered},
+		{Name: s.plainText("outcome.deferred"), Values: deferred},
+		{Name: s.plainText("outcome.stopped"), Values: stopped},
+		{Name: s.plainText("outcome.failed"), Values: failed}}}
+}
+
+// refusalPicture shows only the kinds of refusal that there were.
+func (p *pages) refusalPicture(s *speech, hours []Hour, total Counts) template.HTML {
+	c := chart.Time{Title: s.plainText("delivery.refusals"), Step: time.Hour, Format: s.chartFormat()}
+	if len(hours) > 0 {
+		c.Start = hours[0].Start.In(p.zone)
+	}
+	for _, refusal := range osm.Refusals() {
+		if total.Refusals[refusal.String()] == 0 {
+			continue
+		}
+		values := make([]float64, len(hours))
+		for i, h := range hours {
+			values[i] = float64(h.Refusals[refusal.String()])
+		}
+		c.Series = append(c.Series, chart.Series{Name: s.plainText("refusal." + refusal.String()), Values: values})
+	}
+	if len(c.Series) == 0 {
+		c.Series = []chart.Series{{Values: make([]float64, len(hours))}}
+	}
+	return c.SVG()
+}
+
+// daysPicture adds hours up to days of the zone.
+func (p *pages) daysPicture(s *speech, hours []Hour) template.HTML {
+	var days []Hour
+	for _, h := range hours {
+		local := h.Start.In(p.zone)
+		day := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, p.zone)
+		if len(days) == 0 || !days[len(days)-1].Start.Equal(day) {
+			days = append(days, Hour{Start: day})
+		}
+		days[len(days)-1].Counts.add(&h.Counts)
+	}
+	c := outcomes(days, s)
+	c.Title, c.Step = s.plainText("sender.month"), 24*time.Hour
+	if len(days) > 0 {
+		c.Start = days[0].Start
+	}
+	return c.SVG()
+}
+
+// senderPicture is one sender's day, against what is usual for it.
+func (p *pages) senderPicture(s *speech, hours []Hour, usual float64) template.HTML {
+	n := len(hours)
+	recipients, stopped := make([]float64, n), make([]float64, n)
+	for i, h := range hours {
+		recipients[i], stopped[i] = float64(h.Recipients-min(h.Stopped, h.Recipients)), float64(h.Stopped)
+	}
+	c := chart.Time{Title: s.plainText("sender.day"), Step: time.Hour, Format: s.chartFormat(), Usual: usual, Label: s.plainText("sender.usualLine"),
+		Series: []chart.Series{{Name: s.plainText("col.recipients"), Values: recipients}, {Name: s.plainText("outcome.stopped"), Values: stopped}}}
+	if n > 0 {
+		c.Start = hours[0].Start.In(p.zone)
+	}
+	return c.SVG()
+}
+
+// incidentPicture is the sender's mail around an incident, with its turns.
+func (p *pages) incidentPicture(s *speech, i *IncidentPage) template.HTML {
+	n := len(i.Hours)
+	sent, stopped := make([]float64, n), make([]float64, n)
+	for at, h := range i.Hours {
+		sent[at], stopped[at] = float64(h.Messages-h.Stopped), float64(h.Stopped)
+	}
+	c := chart.Time{Title: s.plainText("incident.picture"), Step: time.Hour, Format: s.chartFormat(),
+		Series: []chart.Series{{Name: s.plainText("incident.count"), Values: sent}, {Name: s.plainText("outcome.stopped"), Values: stopped}}}
+	if n > 0 {
+		c.Start = i.Hours[0].Start.In(p.zone)
+	}
+	for _, step := range i.Timeline {
+		if step.State != incident.Growing {
+			c.Marks = append(c.Marks, chart.Mark{Time: step.Time, Text: s.plainText("turned." + string(step.State))})
+		}
+	}
+	return c.SVG()
+}
+
+// listingPicture is since when our addresses are on block lists.
+func (p *pages) listingPicture(s *speech, listings []Listing, now time.Time) template.HTML {
+	c := chart.Spans{Title: s.plainText("delivery.listings"), Start: now.Add(-30 * 24 * time.Hour).In(p.zone), End: now.In(p.zone), Format: s.chartFormat()}
+	for _, l := range listings {
+		label, span := l.Address+" · "+l.List, chart.Span{Start: l.Since, End: l.Until}
+		if at := slices.IndexFunc(c.Rows, func(r chart.SpanRow) bool { return r.Label == label }); at >= 0 {
+			c.Rows[at].Spans = append(c.Rows[at].Spans, span)
+		} else if len(c.Rows) < listingRows {
+			c.Rows = append(c.Rows, chart.SpanRow{Label: label, Spans: []chart.Span{span}})
+		}
+	}
+	return c.SVG()
+}
+
+// listingRows is how many lists a picture shows.
+const listingRows = 20
