@@ -118,9 +118,10 @@ type Stat struct {
 	Asked   uint64    `json:"asked"`
 	Cached  uint64    `json:"cached"` // answered from memory
 	Failed  uint64    `json:"failed"`
-	Slow    uint64    `json:"slow"`   // took more than half of the deadline
-	Passed  uint64    `json:"passed"` // not asked: the breaker was open, or no more was allowed
-	Open    bool      `json:"open"`   // the breaker is
+	Slow    uint64    `json:"slow"`    // took more than half of the deadline
+	Passed  uint64    `json:"passed"`  // not asked: the breaker was open, or no more was allowed
+	Open    bool      `json:"open"`    // the breaker is
+	Failing bool      `json:"failing"` // the latest question failed
 	Error   string    `json:"error,omitempty"`
 	Last    time.Time `json:"last,omitzero"` // when that was
 	Latency []uint64  `json:"latency"`       // counts of what was not answered from memory, by Buckets
@@ -128,7 +129,7 @@ type Stat struct {
 
 func (g *guard) stat() Stat {
 	g.mu.Lock()
-	s := Stat{Name: g.name, Open: g.row >= failuresInRow && !g.never, Error: g.why, Last: g.when}
+	s := Stat{Name: g.name, Failing: g.row > 0, Open: g.row >= failuresInRow && !g.never, Error: g.why, Last: g.when}
 	g.mu.Unlock()
 	s.Asked, s.Cached, s.Failed, s.Slow, s.Passed = g.asked.Load(), g.cached.Load(), g.failed.Load(), g.slow.Load(), g.passed.Load()
 	for i := range g.took {
