@@ -46,7 +46,7 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 		return before
 	}
 	e.identify(r)
-	v, found := e.judge(m)
+	v, found := e.judge(m, nil)
 	if v.Rule == found.Rule && e.Lane.Open(m, found, func(key osm.Key) bool { return e.ordinary(key, m.Time) }) {
 		v = fastLane(found)
 	}

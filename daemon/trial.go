@@ -220,7 +220,7 @@ func (s *session) tryRefused(r *replayed, m *osm.Message) {
 	m.Time, m.Verdict = m.Time.In(s.zone), osm.Verdict{} // rules ask for the hour
 	for _, e := range []*Engine{r.engine, r.other} {
 		again := *m
-		e.arrival(&again)
+		e.arrival(&again, nil)
 	}
 	r.compare()
 }
