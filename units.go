@@ -90,3 +90,17 @@ func (s Size) String() string {
 	}
 	return "0B"
 }
+
+// ShortSize writes a number of bytes for people: 1.4 MB.
+func ShortSize(n int64) string {
+	units := [...]string{"B", "KB", "MB", "GB", "TB", "PB", "EB"}
+	v, unit := float64(n), 0
+	for v >= 1000 && unit < len(units)-1 {
+		v /= 1024
+		unit++
+	}
+	if unit == 0 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64) + " " + units[unit]
+}

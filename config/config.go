@@ -19,6 +19,7 @@ import (
 	"osm/store"
 	"osm/tail"
 	"osm/track"
+	"osm/web"
 )
 
 // DefaultPath is the file that is read when none is named. It need not exist: an empty file is a working one.
@@ -41,6 +42,7 @@ type Config struct {
 	Check    check.Config         `toml:"check" doc:"Outside opinions about mail: DNS block lists, SPF, greylisting, content scanners. All are off by default."`
 	Store    store.Config         `toml:"store" doc:"Where the history is kept, and for how long."`
 	Gateway  gateway.Config       `toml:"gateway" doc:"The SMTP server in front of the real one: it lets through what matches."`
+	Web      web.Config           `toml:"web" doc:"The pages and the API."`
 	Control  Control              `toml:"control" doc:"How the osm command talks to the running daemon."`
 }
 
@@ -61,6 +63,7 @@ func Defaults() Config {
 		Check:    check.DefaultConfig(),
 		Store:    store.DefaultConfig(),
 		Gateway:  gateway.DefaultConfig(),
+		Web:      web.DefaultConfig(),
 		Control:  Control{Socket: "/run/osm/control.sock"},
 	}
 }

@@ -124,11 +124,12 @@ type Explanation struct {
 	Where string `json:"where,omitempty"` // file:line where it is set; "" for a default
 }
 
-// Explain tells about a key, or about every key of a table. It finds nothing when no room knows the name.
+// Explain tells about a key, about every key of a table, or about all where key is "". It finds nothing when no room knows the
+// name.
 func (l *Loaded) Explain(key string) []Explanation {
 	var all []Explanation
 	for _, s := range Settings() {
-		if s.Key != key && !strings.HasPrefix(s.Key, key+".") {
+		if key != "" && s.Key != key && !strings.HasPrefix(s.Key, key+".") {
 			continue
 		}
 		e := Explanation{Setting: s}

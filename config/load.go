@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"osm"
 )
 
 // Source is one file of the configuration.
@@ -84,6 +86,14 @@ func cause(err error) error {
 		return fmt.Errorf("can't be read: %w", p.Err)
 	}
 	return err
+}
+
+// FilesText names the files that were read, for people.
+func FilesText(files []string) string {
+	if len(files) == 0 {
+		return "no configuration file, the defaults apply"
+	}
+	return osm.Printable(strings.Join(files, ", "))
 }
 
 // Parse makes a configuration from the texts of files. Later files add to earlier ones: lists of tables grow, and

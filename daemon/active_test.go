@@ -20,6 +20,7 @@ import (
 	"osm/panel"
 	"osm/policy"
 	"osm/store"
+	"osm/web"
 )
 
 // stage is a town whose Exim asks a daemon about all mail.
@@ -160,7 +161,7 @@ func TestActive(t *testing.T) {
 			if w.sink.To("released@far.example") > 0 {
 				t.Error("a held message has arrived")
 			}
-			if a := w.order(HeldOrder{What: Release, IDs: []string{id}}); a.Done != 1 {
+			if a := w.order(web.HeldOrder{What: web.Release, IDs: []string{id}}); a.Done != 1 {
 				t.Errorf("the release: %+v", a)
 			}
 			w.arrives("released", text)

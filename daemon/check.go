@@ -8,6 +8,7 @@ import (
 	"osm"
 	"osm/check"
 	"osm/policy"
+	"osm/web"
 )
 
 // openChecks makes the checks that are enabled ready. They ask nobody yet.
@@ -38,18 +39,12 @@ func (s *session) saveChecks() error {
 	return s.checks.Dirty(func(key string, blob []byte) { s.store.SaveState(checkState+key, blob) })
 }
 
-// Opinions is what osm's other programs are told of the checks.
-type Opinions struct {
-	check.Stats
-	Listings []check.Listed `json:"listings"` // of this server's own addresses: the live ones first
-}
-
 // opinions is nil when no check is enabled.
-func (s *session) opinions() *Opinions {
+func (s *session) opinions() *web.Opinions {
 	if s.checks == nil {
 		return nil
 	}
-	return &Opinions{Stats: s.checks.Stats(), Listings: s.checks.Listings()}
+	return &web.Opinions{Stats: s.checks.Stats(), Listings: s.checks.Listings()}
 }
 
 // passing tells whether a verdict says nothing about its sender: it is asked to come again.

@@ -21,6 +21,7 @@ import (
 	"osm/policy"
 	"osm/store"
 	"osm/tail"
+	"osm/web"
 )
 
 // DetectState begins the keys under which the store keeps what the detection has learned.
@@ -119,7 +120,7 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 	alarm := newAlarm(d.cfg, d.panel, d.options.Logger)
 	held := newHolds(d.cfg.Hold)
 	var s *session
-	engine, err := newEngine(d.cfg, engineOptions{Sink: &record{store: history, alarm: alarm, holds: held, watch: d.options.Watch, log: d.options.Logger}, Panel: d.panel,
+	engine, err := newEngine(d.cfg, engineOptions{Sink: &record{store: history, alarm: alarm, holds: held, live: web.NewFeed(), watch: d.options.Watch, log: d.options.Logger}, Panel: d.panel,
 		Lookup: func(id string) *osm.Message { return s.lookup(ctx, id) }, Logger: d.options.Logger, Keep: true})
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"osm/policy"
 	"osm/store"
 	"osm/tail"
+	"osm/web"
 )
 
 // running is a daemon in this process, on files of the test's own.
@@ -95,7 +96,7 @@ func (d *running) control(method, path string, body, answer any) error {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	request, err := http.NewRequest(method, "http://osm/v1/"+path, bytes.NewReader(text))
+	request, err := http.NewRequest(method, "http://osm/api/v1/"+path, bytes.NewReader(text))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -146,7 +147,7 @@ func TestListsTakeEffectAtOnce(t *testing.T) {
 	if got := d.ask(question, messageID(d.log.at, 70001)); got != "action=DUNNO" {
 		t.Fatalf("before: %q", got)
 	}
-	order := Order{What: policy.Block, Key: osm.Key{Kind: osm.KeyLogin, Value: "Bob@here.example"}, Reason: "spam", For: osm.Duration(time.Hour)}
+	order := web.Order{What: policy.Block, Key: osm.Key{Kind: osm.KeyLogin, Value: "Bob@here.example"}, Reason: "spam", For: osm.Duration(time.Hour)}
 	var done policy.Deed
 	if err := d.control(http.MethodPost, "orders", order, &done); err != nil {
 		t.Fatal(err)
@@ -165,7 +166,7 @@ func TestListsTakeEffectAtOnce(t *testing.T) {
 	if got := d.ask(question, messageID(d.log.at, 70003)); got != "action=DUNNO" {
 		t.Errorf("undone: %q", got)
 	}
-	if err := d.control(http.MethodPost, "orders", Order{What: "dance"}, nil); err == nil {
+	if err := d.control(http.MethodPost, "orders", web.Order{What: "dance"}, nil); err == nil {
 		t.Error("an unknown order is taken")
 	}
 }
@@ -173,7 +174,7 @@ func TestListsTakeEffectAtOnce(t *testing.T) {
 func TestListsSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	d := start(t, dir, nil)
-	order := Order{What: policy.Block, Key: osm.Key{Kind: osm.KeyNetwork, Value: "203.0.113.0/24"}}
+	order := web.Order{What: policy.Block, Key: osm.Key{Kind: osm.KeyNetwork, Value: "203.0.113.0/24"}}
 	if err := d.control(http.MethodPost, "orders", order, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -182,9 +183,9 @@ func TestListsSurviveARestart(t *testing.T) {
 	if got := d.ask("protocol_state=CONNECT\nclient_address=203.0.113.9"); !strings.HasPrefix(got, "action=REJECT") {
 		t.Errorf("after a restart: %q", got)
 	}
-	var deeds []policy.Deed
-	if err := d.control(http.MethodGet, "audit", nil, &deeds); err != nil || len(deeds) != 1 || deeds[0].By == "" {
-		t.Errorf("audit %+v, %v", deeds, err)
+	var audit web.Audit
+	if err := d.control(http.MethodGet, "audit", nil, &audit); err != nil || len(audit.Deeds) != 1 || audit.Deeds[0].By == "" {
+		t.Errorf("audit %+v, %v", audit, err)
 	}
 }
 
@@ -264,7 +265,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("after a bad file: %q", got)
 	}
 	writeFile(t, dir, "osm.toml", "[[rule]]\nname = \"all\"\nwhen = \"true\"\naction = \"reject\"\n[tail]\npoll = \"1s\"\n")
-	var r Reloaded
+	var r web.Reloaded
 	if err := d.control(http.MethodPost, "reload", nil, &r); err != nil || !strings.Contains(strings.Join(r.Changed, " "), "rule") ||
 		!strings.Contains(strings.Join(r.Restart, " "), "tail") {
 		t.Errorf("%+v, %v", r, err)

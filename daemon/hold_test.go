@@ -25,6 +25,7 @@ import (
 	"osm/hold"
 	"osm/lab"
 	"osm/policy"
+	"osm/web"
 )
 
 // within bounds a test that waits for what should happen at once.
@@ -157,7 +158,7 @@ func (w *world) try(method, path string, body, answer any) error {
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequest(method, "http://osm/v1/"+path, bytes.NewReader(text))
+	request, err := http.NewRequest(method, "http://osm/api/v1/"+path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -176,15 +177,15 @@ func (w *world) try(method, path string, body, answer any) error {
 	return json.NewDecoder(response.Body).Decode(answer)
 }
 
-func (w *world) order(o HeldOrder) (a HeldAnswer) {
+func (w *world) order(o web.HeldOrder) (a web.HeldAnswer) {
 	w.Helper()
-	if err := w.try(http.MethodPost, "held", o, &a); err != nil {
+	if err := w.try(http.MethodPost, "held/"+string(o.What), o, &a); err != nil {
 		w.Fatalf("%+v: %v", o, err)
 	}
 	return a
 }
 
-func (w *world) held(query string) (h Held) {
+func (w *world) held(query string) (h web.Held) {
 	w.Helper()
 	if err := w.try(http.MethodGet, "held?"+query, nil, &h); err != nil {
 		w.Fatal(err)
@@ -196,7 +197,7 @@ func (w *world) held(query string) (h Held) {
 func (w *world) untilState(id string, want hold.State) {
 	w.Helper()
 	w.until(fmt.Sprintf("%s is %s", id, want), func() bool {
-		var m HeldOne
+		var m web.HeldOne
 		return w.try(http.MethodGet, "held/"+id, nil, &m) == nil && m.State == want
 	})
 }
@@ -278,10 +279,10 @@ func TestHeldMail(t *testing.T) {
 		t.Errorf("the sample shows %q", lines)
 	}
 
-	if a := w.order(HeldOrder{What: Release, All: true, DryRun: true}); a.Messages != 7 || a.Deed != "" {
+	if a := w.order(web.HeldOrder{What: web.Release, All: true, DryRun: true}); a.Messages != 7 || a.Deed != "" {
 		t.Errorf("a dry run: %+v", a)
 	}
-	if a := w.order(HeldOrder{What: Release, IDs: []string{ids["released"]}}); a.Done != 1 || a.Deed == "" {
+	if a := w.order(web.HeldOrder{What: web.Release, IDs: []string{ids["released"]}}); a.Done != 1 || a.Deed == "" {
 		t.Errorf("the release: %+v", a)
 	}
 	w.arrives("released", texts["released"])
@@ -291,7 +292,7 @@ func TestHeldMail(t *testing.T) {
 	w.serve()
 	w.untilState(ids["released"], hold.Released)
 	w.untilState(ids["removed"], hold.Gone)
-	var m HeldOne
+	var m web.HeldOne
 	if err := w.try(http.MethodGet, "held/"+ids["byhand"], nil, &m); err != nil || m.State != hold.Held ||
 		m.Rule != "on-trial" || m.Key.Value != "x@osm.test" {
 		t.Errorf("after the restart: %+v, %v", m, err)
@@ -309,7 +310,7 @@ func TestHeldMail(t *testing.T) {
 		return w.try(http.MethodGet, "held/"+ids["moved"], nil, &m) == nil && m.Queue == exim.HoldQueue &&
 			m.State == hold.Held
 	})
-	if a := w.order(HeldOrder{What: Release, Verdict: m.Verdict}); a.Done != 1 || a.Messages != 1 {
+	if a := w.order(web.HeldOrder{What: web.Release, Verdict: m.Verdict}); a.Done != 1 || a.Messages != 1 {
 		t.Errorf("%+v", a)
 	}
 	w.arrives("moved", texts["moved"])
@@ -319,15 +320,15 @@ func TestHeldMail(t *testing.T) {
 	if err := w.try(http.MethodGet, "held/"+ids["sender"], nil, &m); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.try(http.MethodPost, "held", HeldOrder{What: Release, Token: m.Token + "x"}, nil); err == nil {
+	if err := w.try(http.MethodPost, "held/release", web.HeldOrder{What: web.Release, Token: m.Token + "x"}, nil); err == nil {
 		t.Error("a wrong token releases")
 	}
-	if a := w.order(HeldOrder{What: Release, Token: m.Token}); a.Done != 1 {
+	if a := w.order(web.HeldOrder{What: web.Release, Token: m.Token}); a.Done != 1 {
 		t.Errorf("%+v", a)
 	}
 	w.arrives("sender", texts["sender"])
 
-	a := w.order(HeldOrder{What: Release, Key: osm.Key{Kind: osm.KeySender, Value: "X@osm.test"}, Allow: true})
+	a := w.order(web.HeldOrder{What: web.Release, Key: osm.Key{Kind: osm.KeySender, Value: "X@osm.test"}, Allow: true})
 	if a.Messages != 1 || len(a.More) != 1 || a.More[0].What != policy.Allow {
 		t.Errorf("%+v", a)
 	}
@@ -342,7 +343,7 @@ func TestHeldMail(t *testing.T) {
 // deletes takes one deletion back and carries the next one out.
 func (w *world) deletes(id string) {
 	w.Helper()
-	a := w.order(HeldOrder{What: Delete, IDs: []string{id}})
+	a := w.order(web.HeldOrder{What: web.Delete, IDs: []string{id}})
 	if a.Due.IsZero() || !w.inQueue(id) {
 		w.Errorf("the deletion does not wait: %+v", a)
 	}
@@ -353,7 +354,7 @@ func (w *world) deletes(id string) {
 	if err := w.try(http.MethodPost, "audit/"+a.Deed+"/undo", nil, nil); err == nil {
 		w.Error("it can be taken back twice")
 	}
-	if a := w.order(HeldOrder{What: Delete, IDs: []string{id}, Now: true}); a.Done != 1 || w.inQueue(id) {
+	if a := w.order(web.HeldOrder{What: web.Delete, IDs: []string{id}, Now: true}); a.Done != 1 || w.inQueue(id) {
 		w.Errorf("it is not deleted at once: %+v", a)
 	}
 }
@@ -380,7 +381,7 @@ func TestHeldForWantOfAnAnswer(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	var h Held
+	var h web.Held
 	w.until("the other one is held", func() bool { h = w.held("by=key&list=9"); return h.Held == 1 })
 	if len(h.List) != 1 || h.List[0].Rule != "on-trial" || h.List[0].Subject != "hold" || !w.inQueue(h.List[0].ID) {
 		t.Errorf("%+v", h)
@@ -396,7 +397,7 @@ func TestSpoolIsTheTruth(t *testing.T) {
 	w.serve()
 	id, text := w.send("found")
 	w.untilState(id, hold.Held)
-	var before, after HeldOne
+	var before, after web.HeldOne
 	if err := w.try(http.MethodGet, "held/"+id, nil, &before); err != nil {
 		t.Fatal(err)
 	}

@@ -3,49 +3,22 @@ package daemon
 import (
 	"cmp"
 	"fmt"
-	"net/url"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"osm"
+	"osm/access"
 	"osm/exim"
 	"osm/hold"
-	"osm/policy"
+	"osm/web"
 )
 
-// Held is what is held, in groups.
-type Held struct {
-	Held   int         `json:"held"`   // messages
-	Others int         `json:"others"` // that are leaving or have left, of the last day
-	Lost   uint64      `json:"lost"`   // times that the book was full
-	By     string      `json:"by"`
-	Groups []HeldGroup `json:"groups"` // the largest first
-	More   int         `json:"more"`   // groups that are not listed
-	List   []HeldOne   `json:"list"`   // single messages, where they were asked for
-}
-
-// HeldGroup is held mail that has something in common.
-type HeldGroup struct {
-	Name       string        `json:"name"`
-	Messages   int           `json:"messages"`
-	Recipients int           `json:"recipients"`
-	Bytes      int64         `json:"bytes"`
-	Oldest     time.Time     `json:"oldest"`
-	Newest     time.Time     `json:"newest"`
-	Automatic  int           `json:"automatic"` // releases by itself, of groups by key
-	Samples    []hold.Sample `json:"samples"`
-
-	ids []string
-}
-
-// HeldOne is one message; Sample is nil where it was not asked for, or is no longer there.
-type HeldOne struct {
-	hold.Message
-	Sample    *hold.Sample `json:"sample,omitempty"`
-	Automatic int          `json:"automatic"`       // releases of its sender's mail by itself since a person looked
-	Token     string       `json:"token,omitempty"` // with which its sender can release it
+// heldGroup is a group in the making.
+type heldGroup struct {
+	web.HeldGroup
+	ids []string // the first of its messages
 }
 
 const (
@@ -80,24 +53,27 @@ var groupers = map[string]func(m *hold.Message, now time.Time) string{
 	},
 }
 
-// held answers what is held. The query's by, state, kind and value, list and samples choose.
-func (s *session) held(query url.Values, now time.Time) (*Held, error) {
-	h := &Held{By: cmp.Or(query.Get("by"), "key"), Groups: []HeldGroup{}, List: []HeldOne{}}
+// held answers what is held of a scope's mail.
+func (s *session) held(q web.HeldQuery, now time.Time) (*web.Held, error) {
+	h := &web.Held{By: cmp.Or(q.By, "key"), Groups: []web.HeldGroup{}, List: []web.HeldOne{}}
 	name, ok := groupers[h.By]
 	if !ok {
 		return nil, fmt.Errorf("held mail can't be grouped by %q: want key, sender, reason or age", h.By)
 	}
-	of, list, samples, err := heldChoice(query)
-	if err != nil {
-		return nil, err
-	}
-	groups := map[string]*HeldGroup{}
+	list, mine := min(max(q.List, 0), mostList), 0
+	groups := map[string]*heldGroup{}
 	s.eachHeld(func(m *hold.Message) {
-		if !of(m) {
+		if !q.Scope.Has(m.Account) {
+			return
+		}
+		if m.State == hold.Held {
+			mine++
+		}
+		if m.State != q.State || q.Key != (osm.Key{}) && !sameKey(m.Key, q.Key) {
 			return
 		}
 		if len(h.List) < list {
-			h.List = append(h.List, HeldOne{Message: *m})
+			h.List = append(h.List, web.HeldOne{Message: *m})
 		}
 		g := groups[name(m, now)]
 		if g == nil {
@@ -105,7 +81,7 @@ func (s *session) held(query url.Values, now time.Time) (*Held, error) {
 				h.More++
 				return
 			}
-			g = &HeldGroup{Name: name(m, now), Oldest: m.Since, Newest: m.Since, Samples: []hold.Sample{}}
+			g = &heldGroup{HeldGroup: web.HeldGroup{Name: name(m, now), Oldest: m.Since, Newest: m.Since, Samples: []hold.Sample{}}}
 			if h.By == "key" {
 				of, _ := s.holds.book.Group(m.Key)
 				g.Automatic = of.Automatic
@@ -114,26 +90,39 @@ func (s *session) held(query url.Values, now time.Time) (*Held, error) {
 		}
 		g.add(m)
 	})
-	s.mu.Lock()
-	h.Held, h.Others, h.Lost = s.holds.book.Size()
-	s.mu.Unlock()
-	for _, g := range groups {
-		h.Groups = append(h.Groups, *g)
+	if h.Held = mine; q.Scope.All {
+		s.mu.Lock()
+		h.Held, h.Others, h.Lost = s.holds.book.Size()
+		s.mu.Unlock()
 	}
-	slices.SortFunc(h.Groups, func(a, b HeldGroup) int {
-		return cmp.Or(b.Messages-a.Messages, strings.Compare(a.Name,
-			b.Name))
-	})
-	slices.SortFunc(h.List, func(a, b HeldOne) int { return b.Since.Compare(a.Since) })
-	if len(h.Groups) > mostGroups {
-		h.More += len(h.Groups) - mostGroups
-		h.Groups = h.Groups[:mostGroups]
-	}
-	s.addSamples(h, samples)
+	s.largest(h, groups, min(max(q.Samples, 0), mostSamples))
+	slices.SortFunc(h.List, func(a, b web.HeldOne) int { return b.Since.Compare(a.Since) })
 	return h, nil
 }
 
-func (g *HeldGroup) add(m *hold.Message) {
+// largest puts the largest groups into an answer, with samples of the first of them.
+func (s *session) largest(h *web.Held, groups map[string]*heldGroup, samples int) {
+	all := slices.SortedFunc(maps.Values(groups), func(a, b *heldGroup) int {
+		return cmp.Or(b.Messages-a.Messages, strings.Compare(a.Name, b.Name))
+	})
+	if len(all) > mostGroups {
+		h.More += len(all) - mostGroups
+		all = all[:mostGroups]
+	}
+	q := s.holds.queue.Load()
+	for i, g := range all {
+		if q != nil && i < sampledGroups {
+			for _, id := range g.ids[:min(len(g.ids), samples)] {
+				if sample := readSample(q, id); sample != nil {
+					g.Samples = append(g.Samples, *sample)
+				}
+			}
+		}
+		h.Groups = append(h.Groups, g.HeldGroup)
+	}
+}
+
+func (g *heldGroup) add(m *hold.Message) {
 	g.Messages++
 	g.Recipients += m.Recipients
 	g.Bytes += m.Size
@@ -145,46 +134,6 @@ func (g *HeldGroup) add(m *hold.Message) {
 	}
 	if len(g.ids) < mostSamples {
 		g.ids = append(g.ids, m.ID)
-	}
-}
-
-// heldChoice reads which messages are asked about, and how many of them are listed and sampled.
-func heldChoice(query url.Values) (of func(*hold.Message) bool, list, samples int, err error) {
-	number := func(name string, most int) int {
-		n, bad := strconv.Atoi(cmp.Or(query.Get(name), "0"))
-		if bad != nil {
-			err = fmt.Errorf("%s=%q is not a number", name, query.Get(name))
-		}
-		return min(max(n, 0), most)
-	}
-	list, samples = number("list", mostList), number("samples", mostSamples)
-	var state hold.State
-	if text := query.Get("state"); text != "" && err == nil {
-		err = state.UnmarshalText([]byte(text))
-	}
-	var key osm.Key
-	if kind := query.Get("kind"); kind != "" && err == nil {
-		if key.Kind, err = osm.ParseKeyKind(kind); err == nil {
-			key, err = policy.CheckKey(osm.Key{Kind: key.Kind, Value: query.Get("value")})
-		}
-	}
-	return func(m *hold.Message) bool { return m.State == state && (key == osm.Key{} || sameKey(m.Key, key)) }, list,
-		samples, err
-}
-
-// addSamples reads from the spool what people judge by.
-func (s *session) addSamples(h *Held, samples int) {
-	q := s.holds.queue.Load()
-	if q == nil || samples == 0 {
-		return
-	}
-	for i := range h.Groups[:min(len(h.Groups), sampledGroups)] {
-		g := &h.Groups[i]
-		for _, id := range g.ids[:min(len(g.ids), samples)] {
-			if sample := readSample(q, id); sample != nil {
-				g.Samples = append(g.Samples, *sample)
-			}
-		}
 	}
 }
 
@@ -202,20 +151,30 @@ func readSample(q *exim.Queue, id string) *hold.Sample {
 	return &sample
 }
 
-// heldOne tells all about one message.
-func (s *session) heldOne(id string, now time.Time) (*HeldOne, error) {
+// heldOne tells all about one message of a scope's mail.
+func (s *session) heldOne(scope access.Scope, id string, now time.Time) (*web.HeldOne, error) {
 	s.mu.Lock()
 	m, ok := s.holds.book.Get(id)
 	secret := s.holds.book.Secret()
 	g, _ := s.holds.book.Group(m.Key)
 	s.mu.Unlock()
-	if !ok {
-		return nil, fmt.Errorf("%q is not held, and was not lately: osm held --list shows what is", id)
+	if !ok || !scope.Has(m.Account) {
+		return nil, heldNotFound{id}
 	}
-	one := &HeldOne{Message: m, Automatic: g.Automatic}
+	one := &web.HeldOne{Message: m, Automatic: g.Automatic}
 	if q := s.holds.queue.Load(); q != nil && m.State.Live() {
 		one.Sample = readSample(q, id)
 		one.Token = hold.Sign(secret, id, now.Add(time.Duration(s.holds.cfg.LinkFor)))
 	}
 	return one, nil
 }
+
+// heldNotFound says that a message is not held, and where to look.
+type heldNotFound struct{ id string }
+
+func (e heldNotFound) Error() string {
+	return fmt.Sprintf("%q is not held, and was not lately: osm held --list shows what is", e.id)
+}
+
+// Is makes it the web's own kind of error.
+func (e heldNotFound) Is(target error) bool { return target == web.ErrNotFound }

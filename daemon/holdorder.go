@@ -8,48 +8,17 @@ import (
 	"time"
 
 	"osm"
+	"osm/access"
 	"osm/hold"
 	"osm/policy"
+	"osm/web"
 )
 
-// What is done with held mail, in the audit trail.
-const (
-	Release policy.What = "release"
-	Delete  policy.What = "delete"
-)
-
-// HeldOrder asks for the release or the deletion of held messages: those of IDs, or all that one of the others names.
-type HeldOrder struct {
-	What    policy.What  `json:"what"` // release or delete
-	IDs     []string     `json:"ids,omitempty"`
-	Verdict string       `json:"verdict,omitempty"` // of a message, or an incident: all that is held in it
-	Key     osm.Key      `json:"key,omitzero"`
-	All     bool         `json:"all,omitempty"`
-	Token   string       `json:"token,omitempty"`   // the sender's own word for one message
-	Once    bool         `json:"once,omitempty"`    // and forgive whom they are charged to
-	Allow   bool         `json:"allow,omitempty"`   // and put them on the allow list
-	For     osm.Duration `json:"for,omitzero"`      // for so long; 0: for good
-	Now     bool         `json:"now,omitempty"`     // delete at once: it can't be taken back
-	DryRun  bool         `json:"dry_run,omitempty"` // only tell what would be done
-	Reason  string       `json:"reason,omitempty"`
-
-	weighed bool // only what the detection held
-	rule    string
-}
-
-// HeldAnswer tells what was ordered, and how far it has been carried out.
-type HeldAnswer struct {
-	What       policy.What   `json:"what"`
-	Messages   int           `json:"messages"`
-	Recipients int           `json:"recipients"`
-	Keys       []osm.Key     `json:"keys"` // whom they are charged to, some of them
-	IDs        []string      `json:"ids"`  // some of them
-	Deed       string        `json:"deed"` // "" in a dry run, or when there was nothing to do
-	Due        time.Time     `json:"due,omitzero"`
-	Done       int           `json:"done"`   // carried out by the time of the answer, of IDs
-	Failed     []string      `json:"failed"` // why some were not, of IDs
-	DryRun     bool          `json:"dry_run"`
-	More       []policy.Deed `json:"more"` // changes of the lists that came with it
+// heldOrder is an order with what it turned out to be about.
+type heldOrder struct {
+	web.HeldOrder
+	weighed bool   // only what the detection held
+	rule    string // only what this rule held
 }
 
 const (
@@ -58,7 +27,8 @@ const (
 )
 
 // orderHeld carries out an order about held mail.
-func (s *session) orderHeld(ctx context.Context, o HeldOrder, by string, now time.Time) (*HeldAnswer, error) {
+func (s *session) orderHeld(ctx context.Context, order web.HeldOrder, by string, now time.Time) (*web.HeldAnswer, error) {
+	o := heldOrder{HeldOrder: order}
 	if s.holds.queue.Load() == nil {
 		return nil, errNoQueue
 	}
@@ -67,10 +37,10 @@ func (s *session) orderHeld(ctx context.Context, o HeldOrder, by string, now tim
 		return nil, err
 	}
 	a := s.orderEach(o, by, now)
-	if a.Messages == 0 && len(o.IDs) > 0 {
+	if a.Messages == 0 && len(a.Failed) == 0 && len(o.IDs) > 0 {
 		return nil, fmt.Errorf("%s is not held (any more): osm held lists what is", strings.Join(o.IDs, " "))
 	}
-	if o.DryRun {
+	if o.DryRun || a.Messages == 0 {
 		return a, nil
 	}
 	for _, key := range a.Keys {
@@ -86,7 +56,7 @@ func (s *session) orderHeld(ctx context.Context, o HeldOrder, by string, now tim
 		if !o.Allow && !o.Once || key.Value == "" {
 			continue
 		}
-		d, err := s.order(Order{What: what, Key: key, For: o.For, Reason: o.Reason}, by, now)
+		d, err := s.order(web.Order{What: what, Key: key, For: o.For, Reason: o.Reason}, by, now)
 		if err != nil && o.Allow { // there may be nothing to forgive
 			return a, err
 		}
@@ -100,14 +70,14 @@ func (s *session) orderHeld(ctx context.Context, o HeldOrder, by string, now tim
 }
 
 // checkHeld makes an order's choice definite, and says who gives it.
-func (s *session) checkHeld(o *HeldOrder, by string, now time.Time) (string, error) {
+func (s *session) checkHeld(o *heldOrder, by string, now time.Time) (string, error) {
 	ways := 0
 	for _, named := range []bool{len(o.IDs) > 0, o.Verdict != "", o.Key != osm.Key{}, o.All, o.Token != ""} {
 		if named {
 			ways++
 		}
 	}
-	if ways != 1 || o.What != Release && o.What != Delete {
+	if ways != 1 || o.What != web.Release && o.What != web.Delete {
 		return by,
 			fmt.Errorf("an order is to release or to delete, and names messages in one way: ids, a verdict, a key, all, or a token")
 	}
@@ -117,18 +87,18 @@ func (s *session) checkHeld(o *HeldOrder, by string, now time.Time) (string, err
 	case o.Token != "":
 		id, err := hold.Verify(s.holds.book.Secret(), o.Token, now)
 		m, known := s.holds.book.Get(id)
-		if err != nil || !known || o.What != Release {
+		if err != nil || !known || o.What != web.Release {
 			return by, hold.ErrToken
 		}
 		if !o.DryRun && !s.holds.book.Self(m.Key, now) {
 			return by,
 				fmt.Errorf("this sender can't release more mail itself today: the administrator can (osm release %s)", id)
 		}
-		o.IDs, o.Once, o.Allow = []string{id}, false, false
+		o.IDs, o.Once, o.Allow, o.Scope = []string{id}, false, false, access.Scope{All: true}
 		return "its sender", nil
 	case strings.HasPrefix(o.Verdict, "I"):
 		i, ok := s.alarm.book.Get(o.Verdict)
-		if !ok {
+		if !ok || !o.Scope.Has(i.Account) {
 			return by, fmt.Errorf("there is no incident %s", o.Verdict)
 		}
 		o.Key, o.rule = i.Key, i.Rule
@@ -143,9 +113,9 @@ func (s *session) checkHeld(o *HeldOrder, by string, now time.Time) (string, err
 }
 
 // about tells whether an order is about a message.
-func (o *HeldOrder) about(m *hold.Message) bool {
+func (o *heldOrder) about(m *hold.Message) bool {
 	switch {
-	case o.weighed && !m.Weighed, o.rule != "" && m.Rule != o.rule:
+	case !o.Scope.Has(m.Account), o.weighed && !m.Weighed, o.rule != "" && m.Rule != o.rule:
 		return false
 	case o.Key != osm.Key{}:
 		return sameKey(m.Key, o.Key)
@@ -166,17 +136,17 @@ func sameKey(key, named osm.Key) bool {
 }
 
 // orderEach enters an order for every message that it is about, some at a time.
-func (s *session) orderEach(o HeldOrder, by string, now time.Time) *HeldAnswer {
-	a := &HeldAnswer{What: o.What, DryRun: o.DryRun, Keys: []osm.Key{}, IDs: []string{}, Failed: []string{},
+func (s *session) orderEach(o heldOrder, by string, now time.Time) *web.HeldAnswer {
+	a := &web.HeldAnswer{What: o.What, DryRun: o.DryRun, Keys: []osm.Key{}, IDs: []string{}, Failed: []string{},
 		More: []policy.Deed{}}
-	if o.What == Delete && !o.Now {
+	if o.What == web.Delete && !o.Now {
 		a.Due = now.Add(time.Duration(s.holds.cfg.Grace))
 	}
 	if len(o.IDs) > 0 {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, id := range o.IDs {
-			if m, ok := s.holds.book.Get(id); ok {
+			if m, ok := s.holds.book.Get(id); ok && o.Scope.Has(m.Account) {
 				s.orderOne(&o, a, &m, by, now)
 			}
 		}
@@ -192,15 +162,19 @@ func (s *session) orderEach(o HeldOrder, by string, now time.Time) *HeldAnswer {
 }
 
 // orderOne enters an order for one message. The first one makes the deed.
-func (s *session) orderOne(o *HeldOrder, a *HeldAnswer, m *hold.Message, by string, now time.Time) {
+func (s *session) orderOne(o *heldOrder, a *web.HeldAnswer, m *hold.Message, by string, now time.Time) {
 	to, can := hold.Releasing, m.State == hold.Held || m.State == hold.Deleting
-	if o.What == Delete {
+	if o.What == web.Delete {
 		to, can = hold.Deleting, m.State == hold.Held
 	}
 	if !can {
 		return
 	}
 	if !o.DryRun {
+		if o.Self && !s.holds.book.Self(m.Key, now) {
+			a.Failed = append(a.Failed, m.ID+": its owner can't release more mail of this sender today")
+			return
+		}
 		if a.Deed == "" {
 			d := s.ledger.Note(policy.Deed{What: o.What, Key: o.deedKey(m), Reason: o.words(), By: by, Time: now,
 				Until: a.Due})
@@ -221,7 +195,7 @@ func (s *session) orderOne(o *HeldOrder, a *HeldAnswer, m *hold.Message, by stri
 }
 
 // deedKey is whom the audit trail names: all of an order's messages are charged to the same, or it is about many.
-func (o *HeldOrder) deedKey(m *hold.Message) osm.Key {
+func (o *heldOrder) deedKey(m *hold.Message) osm.Key {
 	if o.All || len(o.IDs) > 1 {
 		return osm.Key{}
 	}
@@ -229,7 +203,7 @@ func (o *HeldOrder) deedKey(m *hold.Message) osm.Key {
 }
 
 // words say what an order was about, for the audit trail.
-func (o *HeldOrder) words() string {
+func (o *heldOrder) words() string {
 	about := strings.Join(o.IDs[:min(len(o.IDs), 5)], " ")
 	switch {
 	case o.All:
@@ -246,15 +220,16 @@ func (o *HeldOrder) words() string {
 }
 
 // await waits until the messages that an answer names have been released or deleted, and says which were not.
-func (s *session) await(ctx context.Context, a *HeldAnswer) {
+func (s *session) await(ctx context.Context, a *web.HeldAnswer) {
 	if a.Due.After(time.Now()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, mostWait)
 	defer cancel()
+	refused := a.Failed
 	for {
 		open := 0
-		a.Done, a.Failed = 0, []string{}
+		a.Done, a.Failed = 0, slices.Clone(refused)
 		s.mu.Lock()
 		changed := s.holds.changed
 		for _, id := range a.IDs {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"osm"
+	"osm/access"
 	"osm/action"
 	"osm/config"
 	"osm/exim"
@@ -21,6 +22,7 @@ import (
 	"osm/panel"
 	"osm/policy"
 	"osm/store"
+	"osm/web"
 )
 
 // idleSession is a session that nobody runs, on a server with DirectAdmin.
@@ -98,7 +100,7 @@ func TestClearedMailIsReleased(t *testing.T) {
 			t.Fatalf("%+v", m)
 		}
 	}
-	if deeds := s.audit(); len(deeds) != s.cfg.Hold.Automatic || deeds[0].What != Release || deeds[0].By != bySelf {
+	if deeds := s.audit(); len(deeds) != s.cfg.Hold.Automatic || deeds[0].What != web.Release || deeds[0].By != bySelf {
 		t.Errorf("the audit trail: %+v", deeds)
 	}
 	last := suspicious(50, now, osm.Hold)
@@ -107,7 +109,7 @@ func TestClearedMailIsReleased(t *testing.T) {
 	if got := s.stateOf(last.ID); got != hold.Held {
 		t.Errorf("nobody has looked, and it is %s once more", got)
 	}
-	if _, err := s.order(Order{What: policy.Forgive, Key: first.Verdict.Key}, "root", now); err != nil {
+	if _, err := s.order(web.Order{What: policy.Forgive, Key: first.Verdict.Key}, "root", now); err != nil {
 		t.Fatal(err)
 	}
 	s.holds.arrival(suspicious(51, now, osm.Reject), now)
@@ -115,7 +117,7 @@ func TestClearedMailIsReleased(t *testing.T) {
 	if got := s.stateOf(last.ID); got != hold.Held {
 		t.Errorf("its sender was stopped, and it is %s", got)
 	}
-	if _, err := s.order(Order{What: policy.Forgive, Key: first.Verdict.Key}, "root", now); err != nil {
+	if _, err := s.order(web.Order{What: policy.Forgive, Key: first.Verdict.Key}, "root", now); err != nil {
 		t.Fatal(err)
 	}
 	s.releaseSoon()
@@ -132,13 +134,13 @@ func TestKeysAsWritten(t *testing.T) {
 	s.holds.arrival(m, time.Now())
 	s.holds.book.Stopped(m.Verdict.Key)
 	key := osm.Key{Kind: osm.KeyLogin, Value: "alice@shop.example"}
-	if _, err := s.order(Order{What: policy.Allow, Key: key}, "root", time.Now()); err != nil {
+	if _, err := s.order(web.Order{What: policy.Allow, Key: key}, "root", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if g, _ := s.holds.book.Group(m.Verdict.Key); g.Stopped {
 		t.Error("a person has looked, and it stays stopped")
 	}
-	if a := s.orderEach(HeldOrder{What: Release, Key: key}, "root", time.Now()); a.Messages != 1 {
+	if a := s.orderEach(heldOrder{HeldOrder: web.HeldOrder{What: web.Release, Key: key, Scope: everybody}}, "root", time.Now()); a.Messages != 1 {
 		t.Errorf("%+v", a)
 	}
 }
@@ -248,8 +250,8 @@ func TestFailedCommandsKeepMailHeld(t *testing.T) {
 	}}
 	s.holds.queue.Store(q)
 	s.holds.arrival(m, time.Now())
-	for _, what := range []policy.What{Release, Delete} {
-		if _, err := s.orderHeld(doneContext(t), HeldOrder{What: what, IDs: []string{m.ID}, Now: true}, "root",
+	for _, what := range []policy.What{web.Release, web.Delete} {
+		if _, err := s.orderHeld(doneContext(t), web.HeldOrder{What: what, IDs: []string{m.ID}, Now: true, Scope: everybody}, "root",
 			time.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -258,15 +260,19 @@ func TestFailedCommandsKeepMailHeld(t *testing.T) {
 			t.Errorf("%s: %+v", what, h)
 		}
 	}
-	for _, o := range []HeldOrder{{What: Release}, {What: Release, All: true, IDs: []string{m.ID}}, {What: "burn",
+	for _, o := range []web.HeldOrder{{What: web.Release}, {What: web.Release, All: true, IDs: []string{m.ID}}, {What: "burn",
 		All: true},
-		{What: Release, IDs: []string{"1xVPZd-999999-2Y"}}, {What: Release, Verdict: "I0"}, {What: Release,
+		{What: web.Release, IDs: []string{"1xVPZd-999999-2Y"}}, {What: web.Release, Verdict: "I0"}, {What: web.Release,
 			Key: osm.Key{Kind: osm.KeyASN, Value: "x"}}} {
+		o.Scope = everybody
 		if a, err := s.orderHeld(doneContext(t), o, "root", time.Now()); err == nil {
 			t.Errorf("%+v is carried out: %+v", o, a)
 		}
 	}
 }
+
+// everybody is the scope of an administrator.
+var everybody = access.Scope{All: true}
 
 // doneContext makes answers that do not wait for the worker.
 func doneContext(t *testing.T) context.Context {
@@ -326,7 +332,7 @@ func TestAutomaticSuspension(t *testing.T) {
 	file := filepath.Join(s.options.Root, "etc/virtual/blacklist_smtp_usernames")
 	waitFor(t, "the panel's file has the login", func() bool {
 		text, _ := os.ReadFile(file)
-		all := s.suspensions()
+		all := s.suspensions(everybody)
 		return strings.HasPrefix(string(text), "alice@shop.example:") && len(all) == 1 && all[0].State == action.Active
 	})
 	waitFor(t, "the login is on the block list", func() bool {
@@ -344,11 +350,11 @@ func TestAutomaticSuspension(t *testing.T) {
 		defer s.mu.Unlock()
 		return len(s.stops.refused) == 0
 	})
-	if all := s.suspensions(); len(all) != 1 {
+	if all := s.suspensions(everybody); len(all) != 1 {
 		t.Errorf("%d suspensions in the hour", len(all))
 	}
 	for _, d := range s.audit() {
-		if d.What == Suspend {
+		if d.What == web.Suspend {
 			if _, err := s.undo(d.ID, "root", time.Now()); err != nil {
 				t.Error(err)
 			}
@@ -359,9 +365,9 @@ func TestAutomaticSuspension(t *testing.T) {
 	}
 	waitFor(t, "the panel's file is as before", func() bool {
 		text, _ := os.ReadFile(file)
-		return string(text) == "" && s.suspensions()[0].State == action.Ended
+		return string(text) == "" && s.suspensions(everybody)[0].State == action.Ended
 	})
-	if a, err := s.suspend(SuspendOrder{What: Resume, Key: m.Verdict.Key}, "root", time.Now()); err != nil ||
+	if a, err := s.suspend(web.SuspendOrder{What: web.Resume, Key: m.Verdict.Key}, "", "root", time.Now()); err != nil ||
 		len(a.Deeds) != 1 || len(s.entries()) != 0 {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -389,7 +395,7 @@ func TestSuspendedLogin(t *testing.T) {
 			Message: osm.Message{Login: login, Client: netip.MustParseAddr("192.0.2.1")}}).Action
 	}
 	key := osm.Key{Kind: osm.KeyLogin, Value: "alice@shop.example"}
-	a, err := s.suspend(SuspendOrder{What: Suspend, Key: key, For: osm.Duration(time.Hour), Reason: "stolen"}, "root",
+	a, err := s.suspend(web.SuspendOrder{What: web.Suspend, Key: key, For: osm.Duration(time.Hour), Reason: "stolen"}, "", "root",
 		time.Now())
 	if err != nil || len(a.Deeds) != 1 {
 		t.Fatal(a, err)
@@ -410,17 +416,17 @@ func TestSuspendedLogin(t *testing.T) {
 func TestSuspendDryRunAndRefusals(t *testing.T) {
 	s := idleSession(t, nil)
 	key := osm.Key{Kind: osm.KeyLogin, Value: "Alice@shop.example"}
-	a, err := s.suspend(SuspendOrder{What: Suspend, Key: key, With: []action.Means{action.ByList, action.ByPanel},
-		DryRun: true}, "root", time.Now())
-	if err != nil || len(a.Steps) != 2 || len(s.entries())+len(s.suspensions())+len(s.audit()) != 0 {
+	a, err := s.suspend(web.SuspendOrder{What: web.Suspend, Key: key, With: []action.Means{action.ByList, action.ByPanel},
+		DryRun: true}, "", "root", time.Now())
+	if err != nil || len(a.Steps) != 2 || len(s.entries())+len(s.suspensions(everybody))+len(s.audit()) != 0 {
 		t.Errorf("%+v, %v", a, err)
 	}
-	for _, o := range []SuspendOrder{{What: Suspend, Key: osm.Key{Kind: osm.KeyLogin, Value: "x@unknown.example"},
+	for _, o := range []web.SuspendOrder{{What: web.Suspend, Key: osm.Key{Kind: osm.KeyLogin, Value: "x@unknown.example"},
 		With: []action.Means{action.ByPanel}},
-		{What: Suspend, Key: key, With: []action.Means{action.ByCommand}}, {What: Suspend, Key: key,
+		{What: web.Suspend, Key: key, With: []action.Means{action.ByCommand}}, {What: web.Suspend, Key: key,
 			With: []action.Means{"magic"}},
-		{What: Resume, Key: key}, {What: Release, Key: key}, {What: Suspend}} {
-		if a, err := s.suspend(o, "root", time.Now()); err == nil {
+		{What: web.Resume, Key: key}, {What: web.Release, Key: key}, {What: web.Suspend}} {
+		if a, err := s.suspend(o, "", "root", time.Now()); err == nil {
 			t.Errorf("%+v is done: %+v", o, a)
 		}
 	}

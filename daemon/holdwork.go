@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"osm"
+	"osm/access"
 	"osm/exim"
 	"osm/hold"
+	"osm/web"
 )
 
 const (
@@ -300,7 +302,7 @@ func (s *session) releaseCleared(key osm.Key) {
 		return
 	}
 	reason := fmt.Sprintf("the score has fallen from %.1f to %.1f", g.Score, b.Score)
-	answer := s.orderEach(HeldOrder{What: Release, Key: key, Reason: reason, weighed: true}, bySelf, now)
+	answer := s.orderEach(heldOrder{HeldOrder: web.HeldOrder{What: web.Release, Key: key, Reason: reason, Scope: access.Scope{All: true}}, weighed: true}, bySelf, now)
 	if answer.Messages == 0 {
 		return
 	}

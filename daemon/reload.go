@@ -3,22 +3,17 @@ package daemon
 import (
 	"reflect"
 	"slices"
-)
 
-// Reloaded tells what a reload did.
-type Reloaded struct {
-	Files   []string `json:"files"`   // that were read
-	Changed []string `json:"changed"` // tables that are in force now
-	Restart []string `json:"restart"` // tables whose changes need a restart
-}
+	"osm/web"
+)
 
 // live are the tables whose changes take effect without a restart. No state is lost by it.
 var live = []string{"rule", "alert"}
 
 // reload reads the configuration again. A file with a mistake changes nothing, and the error says why.
-func (s *session) reload() (*Reloaded, error) {
+func (s *session) reload() (*web.Reloaded, error) {
 	if s.options.Load == nil {
-		return &Reloaded{}, nil
+		return &web.Reloaded{}, nil
 	}
 	loaded, err := s.options.Load()
 	if err != nil {
@@ -26,7 +21,7 @@ func (s *session) reload() (*Reloaded, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &Reloaded{Files: loaded.Files, Changed: []string{}, Restart: []string{}}
+	r := &web.Reloaded{Files: loaded.Files, Changed: []string{}, Restart: []string{}}
 	was, now := reflect.ValueOf(s.cfg), reflect.ValueOf(loaded.Config)
 	for i := range was.NumField() {
 		name := was.Type().Field(i).Tag.Get("toml")

@@ -26,6 +26,9 @@ type session struct {
 	*Daemon
 	follower *tail.Follower
 	store    *store.Store
+	access   *access.Access
+	web      *web.Server
+	live     *web.Feed
 	parser   *exim.Parser
 	joiner   exim.Joiner
 	entry    exim.Entry
@@ -69,7 +72,8 @@ const (
 
 func newSession(d *Daemon, e *Engine, a *alarm, h *holds, history *store.Store, f *tail.Follower) *session {
 	return &session{Daemon: d, engine: e, alarm: a, holds: h, stops: h.stops, store: history, follower: f, ledger: policy.NewLedger(),
-		parser: exim.NewParser(d.zone), at: map[string]osm.Position{}, trials: newTrials(), meter: &e.Sink.(*record).meter}
+		parser: exim.NewParser(d.zone), at: map[string]osm.Position{}, trials: newTrials(), meter: &e.Sink.(*record).meter,
+		live: e.Sink.(*record).live}
 }
 
 // restore reads what was kept besides the history. What is damaged is told and left out: it is learned again.
@@ -111,8 +115,10 @@ func (s *session) serve(ctx context.Context) error {
 	others.Go(func() { s.keepComplaints(ctx) })
 	others.Go(func() { s.watchOwn(ctx) })
 	others.Go(func() { s.keepTrying(ctx) })
+	others.Go(func() { s.tellLive(ctx) })
 	others.Go(func() { s.keepServing(ctx, "control socket", s.openControl) })
 	others.Go(func() { s.keepServing(ctx, "policy socket", s.openPolicy) })
+	others.Go(func() { s.keepServing(ctx, "address of the pages", s.openWeb) })
 	others.Go(func() { s.keepServing(ctx, "gateway", s.openGateway) })
 	if s.options.Ready != nil {
 		s.options.Ready()

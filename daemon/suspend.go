@@ -8,19 +8,15 @@ import (
 	"time"
 
 	"osm"
+	"osm/access"
 	"osm/action"
 	"osm/policy"
+	"osm/web"
 	"osm/window"
 )
 
 // suspendState begins the keys under which the store keeps suspensions.
 const suspendState = "suspend/"
-
-// What suspensions are called in the audit trail.
-const (
-	Suspend policy.What = "suspend"
-	Resume  policy.What = "resume"
-)
 
 // suspender is who is suspended, and who is to be. It is guarded by the session's mutex, but for wake.
 type suspender struct {
@@ -60,31 +56,12 @@ func (u *suspender) awake() {
 	}
 }
 
-// SuspendOrder asks to suspend a sender, or (Resume) to end that.
-type SuspendOrder struct {
-	What   policy.What    `json:"what"`
-	Key    osm.Key        `json:"key"`
-	For    osm.Duration   `json:"for,omitzero"` // 0: until it is ended
-	With   []action.Means `json:"with,omitempty"`
-	Reason string         `json:"reason,omitempty"`
-	DryRun bool           `json:"dry_run,omitempty"`
-
-	account string
-}
-
-// SuspendAnswer tells what was done, or would be: programs run after the answer, and the audit trail and osm
-// suspended tell how that went.
-type SuspendAnswer struct {
-	Steps  []string      `json:"steps"`
-	Deeds  []policy.Deed `json:"deeds"`
-	DryRun bool          `json:"dry_run"`
-}
-
 // suspendMark begins the reasons of list entries that are suspensions.
 const suspendMark = "suspended"
 
 // suspend carries out an order: list entries at once, everything else by the worker.
-func (s *session) suspend(o SuspendOrder, by string, now time.Time) (*SuspendAnswer, error) {
+// account is whose the sender is, "" when the panel is to be asked.
+func (s *session) suspend(o web.SuspendOrder, account, by string, now time.Time) (*web.SuspendAnswer, error) {
 	key, err := policy.CheckKey(o.Key)
 	if err != nil {
 		return nil, err
@@ -93,18 +70,18 @@ func (s *session) suspend(o SuspendOrder, by string, now time.Time) (*SuspendAns
 	defer s.stops.awake()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := &SuspendAnswer{Steps: []string{}, Deeds: []policy.Deed{}, DryRun: o.DryRun}
+	a := &web.SuspendAnswer{Steps: []string{}, Deeds: []policy.Deed{}, DryRun: o.DryRun}
 	switch o.What {
-	case Resume:
+	case web.Resume:
 		return a, s.resume(&o, a, by, now)
-	case Suspend:
+	case web.Suspend:
 	default:
 		return nil, fmt.Errorf("unknown order %q: want suspend or resume", o.What)
 	}
 	if len(o.With) == 0 {
 		o.With = s.cfg.Action.With
 	}
-	subject := action.Subject{Key: key, Account: o.account}
+	subject := action.Subject{Key: key, Account: account}
 	if subject.Account == "" {
 		subject.Account = s.owner(key)
 	}
@@ -133,7 +110,7 @@ func (s *session) suspend(o SuspendOrder, by string, now time.Time) (*SuspendAns
 }
 
 // suspendBy suspends by one means.
-func (s *session) suspendBy(means action.Means, plan action.Plan, subject action.Subject, o *SuspendOrder, by string,
+func (s *session) suspendBy(means action.Means, plan action.Plan, subject action.Subject, o *web.SuspendOrder, by string,
 	now time.Time) (d policy.Deed, err error) {
 	var until time.Time
 	if o.For > 0 {
@@ -148,7 +125,7 @@ func (s *session) suspendBy(means action.Means, plan action.Plan, subject action
 	if s.stops.book.Suspended(subject.Key, means) {
 		return d, fmt.Errorf("%s is suspended by %s already", subject.Key, means)
 	}
-	d = s.ledger.Note(policy.Deed{What: Suspend, Key: subject.Key, Reason: plan.Do.String() + reasonText(o.Reason),
+	d = s.ledger.Note(policy.Deed{What: web.Suspend, Key: subject.Key, Reason: plan.Do.String() + reasonText(o.Reason),
 		By: by, Time: now, Until: until})
 	_, err = s.stops.book.Start(action.Suspension{Subject: subject, Means: means, Plan: plan, Until: until, By: by,
 		Reason: o.Reason, Deed: d.ID}, now)
@@ -178,7 +155,7 @@ func (s *session) owner(key osm.Key) string {
 }
 
 // resume ends every suspension of a sender.
-func (s *session) resume(o *SuspendOrder, a *SuspendAnswer, by string, now time.Time) error {
+func (s *session) resume(o *web.SuspendOrder, a *web.SuspendAnswer, by string, now time.Time) error {
 	for _, e := range s.ledger.Entries() {
 		if e.Key != o.Key || e.Allow || !strings.HasPrefix(e.Reason, suspendMark) {
 			continue
@@ -212,7 +189,7 @@ func (s *session) resume(o *SuspendOrder, a *SuspendAnswer, by string, now time.
 }
 
 func (s *session) noteEnd(x *action.Suspension, by, reason string, now time.Time) policy.Deed {
-	return s.ledger.Note(policy.Deed{What: Resume, Key: x.Subject.Key,
+	return s.ledger.Note(policy.Deed{What: web.Resume, Key: x.Subject.Key,
 		Reason: x.Plan.Undo.String() + reasonText(reason), By: by, Time: now, Undoes: x.Deed})
 }
 
@@ -269,7 +246,7 @@ func (s *session) carry(ctx context.Context, x action.Suspension) {
 	s.mu.Lock()
 	after := s.stops.book.Done(x.ID, x.State, output, err, time.Now())
 	if after.State == action.Failed {
-		s.ledger.Note(policy.Deed{What: Suspend, Key: x.Subject.Key, Reason: "failed: " + after.Error, By: bySelf,
+		s.ledger.Note(policy.Deed{What: web.Suspend, Key: x.Subject.Key, Reason: "failed: " + after.Error, By: bySelf,
 			Time: time.Now(), Undoes: x.Deed})
 	}
 	s.mu.Unlock()
@@ -316,16 +293,17 @@ func (s *session) suspendOne(means action.Means, subject action.Subject, now tim
 	if done {
 		return
 	}
-	_, err := s.suspend(SuspendOrder{What: Suspend, Key: subject.Key, With: []action.Means{means}, For: s.cfg.Action.For,
-		Reason: "the detection has stopped it", account: subject.Account}, bySelf, now)
+	_, err := s.suspend(web.SuspendOrder{What: web.Suspend, Key: subject.Key, With: []action.Means{means}, For: s.cfg.Action.For,
+		Reason: "the detection has stopped it"}, subject.Account, bySelf, now)
 	if err != nil {
 		s.options.Logger.Warn("a sender that was stopped is not suspended", "key",
 			osm.Printable(subject.Key.String()), "means", means, "error", err)
 	}
 }
 
-func (s *session) suspensions() []action.Suspension {
+// suspensions are those of a scope's accounts.
+func (s *session) suspensions(scope access.Scope) []action.Suspension {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.stops.book.All()
+	return slices.DeleteFunc(s.stops.book.All(), func(x action.Suspension) bool { return !scope.Has(x.Subject.Account) })
 }

@@ -183,7 +183,7 @@ func TestTrialHasTheListsOfThen(t *testing.T) {
 	}
 	s.feed(t, log.String())
 	for login, what := range map[string]policy.What{"blocked": policy.Block, "allowed": policy.Allow} {
-		if _, err := s.order(Order{What: what, Key: osm.Key{Kind: osm.KeyLogin, Value: login + "@here.example"}}, "root", now); err != nil {
+		if _, err := s.order(web.Order{What: what, Key: osm.Key{Kind: osm.KeyLogin, Value: login + "@here.example"}}, "root", now); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -60,8 +60,9 @@ type Message struct {
 	Detail     string    `json:"detail"`
 	Weighed    bool      `json:"weighed"` // the detection held it, not a rule of the administrator's: it may clear
 	Sender     string    `json:"sender"`
-	Owner      string    `json:"owner,omitempty"` // login or unix user that sent it, who may be told; "" when there is none
-	To         []string  `json:"to"`              // its first recipients
+	Account    string    `json:"account,omitempty"` // whose mail it is, as the panel knows it
+	Owner      string    `json:"owner,omitempty"`   // login or unix user that sent it, who may be told; "" when there is none
+	To         []string  `json:"to"`                // its first recipients
 	Recipients int       `json:"recipients"`
 	Subject    string    `json:"subject"`
 	Size       int64     `json:"size"` // bytes
@@ -92,7 +93,7 @@ func FromVerdict(m *osm.Message) Message {
 	v := &m.Verdict
 	h := Message{ID: strings.Clone(m.ID), Queue: m.Queue, Verdict: v.ID, Key: v.Key, Rule: v.Rule, Reason: v.Reason,
 		Detail:  v.Detail,
-		Weighed: v.Score > 0 && len(v.Findings) > 0, Sender: m.Sender, Owner: m.Login, To: m.Recipients,
+		Weighed: v.Score > 0 && len(v.Findings) > 0, Sender: m.Sender, Account: m.Account, Owner: m.Login, To: m.Recipients,
 		Recipients: len(m.Recipients),
 		Subject:    m.Subject, Size: m.Size, Since: m.Time}
 	if h.Owner == "" {
@@ -107,6 +108,7 @@ func (m *Message) tidy() {
 	one := func(s string, most int) string { return unique.Make(clip(s, most)).Value() }
 	m.Queue, m.Rule, m.Reason = one(m.Queue, mostText), one(m.Rule, mostText), one(m.Reason, mostText)
 	m.Key.Value, m.Sender, m.Owner = one(m.Key.Value, mostAddress), one(m.Sender, mostAddress), one(m.Owner, mostAddress)
+	m.Account = one(m.Account, mostText)
 	m.Subject, m.Detail = one(m.Subject, mostText), one(m.Detail, mostText)
 	m.Verdict = clip(m.Verdict, mostText)
 	to := make([]string, min(len(m.To), mostTo))

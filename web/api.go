@@ -107,7 +107,9 @@ func (s *Server) addLooks() {
 		All bool `query:"all" doc:"closed ones too"`
 	}
 	api(s, operation{"list-incidents", http.MethodGet, "/incidents", SeeIncidents, "What was found: one incident for each sender and kind of attack."},
-		func(ctx context.Context, in *every) ([]incident.Incident, error) { return s.incidents(ctx, in.All), nil })
+		func(ctx context.Context, in *every) ([]incident.Incident, error) {
+			return s.incidents(ctx, in.All), nil
+		})
 	api(s, operation{"get-incident", http.MethodGet, "/incidents/{id}", SeeIncidents, "One incident with its evidence."},
 		func(ctx context.Context, in *byID) (*IncidentPage, error) { return s.incidentPage(ctx, in.ID) })
 	type ranks struct {
@@ -147,7 +149,9 @@ func (s *Server) addLooks() {
 	api(s, operation{"settings", http.MethodGet, "/settings", SeeSettings, "Every setting in force, and where it comes from."},
 		func(context.Context, *none) ([]Setting, error) { return append([]Setting{}, s.o.Settings()...), nil })
 	api(s, operation{"doctor", http.MethodGet, "/doctor", SeeSettings, "What is found, missing or stale, and what to do about it."},
-		func(ctx context.Context, _ *none) ([]Finding, error) { return append([]Finding{}, s.o.Doctor(ctx)...), nil })
+		func(ctx context.Context, _ *none) ([]Finding, error) {
+			return append([]Finding{}, s.o.Doctor(ctx)...), nil
+		})
 }
 
 // filter says which messages are wanted: see store.Filter.
@@ -252,7 +256,9 @@ func (s *Server) addOrders() {
 			return none{}, s.closeIncident(ctx, in.ID, in.Body.Reason)
 		})
 	api(s, operation{"list-entries", http.MethodGet, "/lists", SeeLists, "The block and the allow list."},
-		func(context.Context, *none) ([]policy.Entry, error) { return append([]policy.Entry{}, s.o.Lists()...), nil })
+		func(context.Context, *none) ([]policy.Entry, error) {
+			return append([]policy.Entry{}, s.o.Lists()...), nil
+		})
 	type order struct{ Body Order }
 	api(s, operation{"change-lists", http.MethodPost, "/orders", ChangeLists, "Blocks, allows, takes off the lists, or forgives."},
 		func(ctx context.Context, in *order) (policy.Deed, error) { return s.o.Order(in.Body, self(ctx)) })

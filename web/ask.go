@@ -10,6 +10,7 @@ import (
 
 	"osm"
 	"osm/access"
+	"osm/check"
 	"osm/hold"
 	"osm/incident"
 	"osm/policy"
@@ -391,14 +392,9 @@ func (s *Server) delivery(ctx context.Context, since, until time.Time) (*Deliver
 		return nil, err
 	}
 	d := &DeliveryReport{Since: since, Until: until, Total: CountsOf(report.Total), Hours: hoursOf(report.Hours), Answers: answersOf(answers),
-		Listings: []Listing{}}
-	if s.o.Listings != nil && ViewerOf(ctx).Scope.All {
-		d.Asked = true
-		listings, err := s.o.Listings(ctx)
-		if err != nil {
-			return nil, err
-		}
-		d.Listings = append(d.Listings, listings...)
+		Listings: []check.Listed{}, Watched: []string{}}
+	if opinions := s.o.Opinions(); opinions != nil && ViewerOf(ctx).Scope.All {
+		d.Listings, d.Watched, d.Checked = append(d.Listings, opinions.Listings...), append(d.Watched, opinions.Watched...), opinions.Checked
 	}
 	return d, nil
 }

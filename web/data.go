@@ -5,6 +5,7 @@ import (
 
 	"osm"
 	"osm/action"
+	"osm/check"
 	"osm/hold"
 	"osm/incident"
 	"osm/policy"
@@ -157,13 +158,14 @@ type Verdict struct {
 
 // DeliveryReport is how receivers take our mail.
 type DeliveryReport struct {
-	Since    time.Time `json:"since"`
-	Until    time.Time `json:"until"`
-	Total    Counts    `json:"total"`
-	Hours    []Hour    `json:"hours"`
-	Answers  []Answer  `json:"answers"`  // refusals by receiver and kind, the most frequent first
-	Listings []Listing `json:"listings"` // our addresses on block lists
-	Asked    bool      `json:"asked"`    // block lists are asked at all
+	Since    time.Time      `json:"since"`
+	Until    time.Time      `json:"until"`
+	Total    Counts         `json:"total"`
+	Hours    []Hour         `json:"hours"`
+	Answers  []Answer       `json:"answers"`  // refusals by receiver and kind, the most frequent first
+	Listings []check.Listed `json:"listings"` // our addresses on block lists, the live ones first
+	Watched  []string       `json:"watched"`  // our addresses that are looked up; none: block lists are not asked
+	Checked  time.Time      `json:"checked,omitzero"`
 }
 
 // Audit is who changed what.

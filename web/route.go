@@ -123,7 +123,9 @@ var errForbidden = errors.New("you may not do this")
 func (s *Server) problem(err error) (status int, text string) {
 	var history *store.Error
 	switch {
-	case errors.Is(err, ErrNotFound), errors.Is(err, store.ErrNotFound), errors.Is(err, access.ErrNotFound):
+	case errors.Is(err, ErrNotFound):
+		return http.StatusNotFound, err.Error()
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, access.ErrNotFound):
 		return http.StatusNotFound, ErrNotFound.Error()
 	case errors.Is(err, errForbidden):
 		return http.StatusForbidden, err.Error()
@@ -146,7 +148,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, status int, text s
 		json.NewEncoder(w).Encode(huma.ErrorModel{Status: status, Title: http.StatusText(status), Detail: text})
 		return
 	}
-	http.Error(w, text, status)
+	s.failPage(w, r, status, text)
 }
 
 // self is what a viewer is called in the audit trail.

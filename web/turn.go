@@ -29,7 +29,7 @@ func messagesOf(found []store.Found) []Message {
 func clientsOf(clients []store.ClientCount) []Client {
 	all := make([]Client, len(clients))
 	for i, c := range clients {
-		all[i] = Client{Address: address(c.Addr), Host: c.Host, Country: c.Country, ASN: c.ASN, Messages: c.Messages, First: c.First, Last: c.Last}
+		all[i] = Client{Address: Address(c.Addr), Host: c.Host, Country: c.Country, ASN: c.ASN, Messages: c.Messages, First: c.First, Last: c.Last}
 	}
 	return all
 }

@@ -49,7 +49,7 @@ type Message struct {
 // MessageOf puts a stored message into the words of the API.
 func MessageOf(f *store.Found) Message {
 	v := Message{Time: f.Time, ID: f.ID, Class: f.Class, Account: f.Account, Login: f.Login, User: f.User,
-		Script: f.Script.Path, Client: address(f.Client), ClientHost: f.ClientHost, Helo: f.Helo, Country: f.Country,
+		Script: f.Script.Path, Client: Address(f.Client), ClientHost: f.ClientHost, Helo: f.Helo, Country: f.Country,
 		ASN: f.ASN, Protocol: f.Protocol, TLS: f.TLS, Sender: f.Sender, Recipients: append([]string{}, f.Recipients...),
 		Count: f.RecipientCount, Size: f.Size, Parent: f.Parent, Action: f.Verdict.Action, Rule: f.Verdict.Rule, Reason: f.Verdict.Reason,
 		Detail: f.Verdict.Detail, Verdict: f.Verdict.ID, Delivered: f.Delivered, Deferred: f.Deferred, Failed: f.Failed,
@@ -87,7 +87,7 @@ type Delivery struct {
 // DeliveryOf does so with an attempt.
 func DeliveryOf(d *osm.Delivery) Delivery {
 	v := Delivery{Time: d.Time, Outcome: d.Outcome, Recipient: d.Recipient, Router: d.Router, Transport: d.Transport,
-		Host: d.Host, IP: address(d.IP), Port: d.Port, Remote: d.Remote, Code: d.Code, Enhanced: d.Enhanced,
+		Host: d.Host, IP: Address(d.IP), Port: d.Port, Remote: d.Remote, Code: d.Code, Enhanced: d.Enhanced,
 		Refusal: d.Refusal.String(), Text: d.Text}
 	if d.Original != d.Recipient {
 		v.Original = d.Original
@@ -109,7 +109,7 @@ type Event struct {
 
 // EventOf does so with an event.
 func EventOf(e *store.Event) Event {
-	return Event{Time: e.Time, Kind: e.Kind.String(), ID: e.ID, Client: address(e.Client), Login: e.Login,
+	return Event{Time: e.Time, Kind: e.Kind.String(), ID: e.ID, Client: Address(e.Client), Login: e.Login,
 		Sender: e.Sender, Recipient: e.Recipient, Text: e.Text}
 }
 
@@ -184,7 +184,8 @@ func ReportOf(r *store.Report) Report {
 	return v
 }
 
-func address(a netip.Addr) string {
+// Address is a host's address in words, "" where there is none.
+func Address(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""
 	}

@@ -7,6 +7,7 @@ import (
 	"osm"
 	"osm/access"
 	"osm/action"
+	"osm/check"
 	"osm/detect"
 	"osm/hold"
 	"osm/policy"
@@ -31,6 +32,13 @@ type Status struct {
 	Rights    string        `json:"rights"`    // what keeps the daemon from changing Exim's queue; "" is nothing
 	Letters   int           `json:"letters"`   // alerts that have not arrived yet
 	Notices   []string      `json:"notices"`   // what is missing or damaged beside the log
+	Checks    *Opinions     `json:"checks,omitempty"`
+}
+
+// Opinions is what is known of the checks; there are none when no check is enabled.
+type Opinions struct {
+	check.Stats
+	Listings []check.Listed `json:"listings"` // of this server's own addresses: the live ones first
 }
 
 // Order asks for a change of the lists, or for forgiveness.
@@ -95,7 +103,7 @@ type HeldOne struct {
 
 // HeldOrder asks for the release or the deletion of held messages: those of IDs, or all that one of the others names.
 type HeldOrder struct {
-	What    policy.What  `json:"what" doc:"release or delete"`
+	What    policy.What  `json:"what,omitempty" doc:"release or delete: the address says it"`
 	IDs     []string     `json:"ids,omitempty" maxItems:"10000"`
 	Verdict string       `json:"verdict,omitempty" doc:"of a message, or an incident: all that is held in it"`
 	Key     osm.Key      `json:"key,omitzero"`
@@ -196,14 +204,8 @@ type Finding struct {
 	Lines []string `json:"lines,omitempty"` // samples
 }
 
-// Listing is what block lists on the internet say of one of our addresses.
-type Listing struct {
-	Address string    `json:"address"`
-	List    string    `json:"list"`
-	Reason  string    `json:"reason,omitempty"` // the list's own words; hostile
-	Since   time.Time `json:"since,omitzero"`
-	Checked time.Time `json:"checked"`
-}
+// Listing is what a block list on the internet says of one of our addresses.
+type Listing = check.Listed
 
 // Baseline is what a sender usually does.
 type Baseline struct {

@@ -43,19 +43,12 @@ func (p *program) configCheck() *cobra.Command {
 					fmt.Fprintf(p.out, "warning: rule %q: %s: %s\n", osm.Printable(r.Name), key, problem)
 				})
 			}
-			_, err = fmt.Fprintf(p.out, "%s: no mistakes\n", filesText(loaded.Files))
+			_, err = fmt.Fprintf(p.out, "%s: no mistakes\n", config.FilesText(loaded.Files))
 			return err
 		},
 	}
 	p.jsonFlag(c)
 	return c
-}
-
-func filesText(files []string) string {
-	if len(files) == 0 {
-		return "no configuration file, the defaults apply"
-	}
-	return osm.Printable(strings.Join(files, ", "))
 }
 
 func (p *program) configDefaults() *cobra.Command {

@@ -15,8 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"osm"
-	"osm/daemon"
+	"osm/config"
 	"osm/policy"
+	"osm/web"
 )
 
 // tell asks the running daemon something, or to do something, over its control socket.
@@ -34,7 +35,7 @@ func tell[T any](ctx context.Context, p *program, method, path string, body any)
 	if err != nil {
 		return answer, err
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://osm/v1/"+path, bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(ctx, method, "http://osm/api/v1/"+path, bytes.NewReader(text))
 	if err != nil {
 		return answer, err
 	}
@@ -44,11 +45,11 @@ func tell[T any](ctx context.Context, p *program, method, path string, body any)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		var refused struct{ Error string }
-		if json.NewDecoder(response.Body).Decode(&refused) != nil || refused.Error == "" {
+		var refused struct{ Detail string } // RFC 9457
+		if json.NewDecoder(response.Body).Decode(&refused) != nil || refused.Detail == "" {
 			return answer, fmt.Errorf("ask the daemon: it answered %s", response.Status)
 		}
-		return answer, errors.New(refused.Error)
+		return answer, errors.New(refused.Detail)
 	}
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
 		return answer, fmt.Errorf("read the daemon's answer: %w", err)
@@ -67,7 +68,7 @@ func kinds() string {
 
 // order is a command that changes the lists or forgives a sender.
 func (p *program) order(what policy.What, use, short string) *cobra.Command {
-	o := daemon.Order{What: what}
+	o := web.Order{What: what}
 	var span string
 	c := &cobra.Command{
 		Use:   use + " KIND VALUE",
@@ -159,10 +160,11 @@ func (p *program) audit() *cobra.Command {
 		Short: "Show who changed what, and when",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			deeds, err := tell[[]policy.Deed](c.Context(), p, http.MethodGet, "audit", nil)
+			audit, err := tell[web.Audit](c.Context(), p, http.MethodGet, "audit", nil)
 			if err != nil {
 				return err
 			}
+			deeds := audit.Deeds
 			if p.json {
 				return writeJSON(p.out, deeds)
 			}
@@ -211,11 +213,11 @@ func (p *program) reload() *cobra.Command {
 			"or learned is lost; other tables need a restart, and are named. A file with a mistake changes nothing.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := tell[daemon.Reloaded](c.Context(), p, http.MethodPost, "reload", nil)
+			r, err := tell[web.Reloaded](c.Context(), p, http.MethodPost, "reload", nil)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(p.out, "%s: in force now: %s", filesText(r.Files), listText(r.Changed))
+			fmt.Fprintf(p.out, "%s: in force now: %s", config.FilesText(r.Files), listText(r.Changed))
 			if len(r.Restart) > 0 {
 				fmt.Fprintf(p.out, "; needs a restart: %s", listText(r.Restart))
 			}

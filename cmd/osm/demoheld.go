@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
-	service "osm/daemon"
 	"osm/lab"
+	"osm/web"
 )
 
 // untilAsked waits until osm answers Exim's questions: mail that came before would go its way unasked.
@@ -33,7 +33,7 @@ func (d *demo) untilAsked(ctx context.Context, server *lab.Exim, ended <-chan er
 
 // held shows what is held when the mail has stopped, and lets wanted mail that was held go out, as an administrator would.
 func (d *demo) held(ctx context.Context, show *picture) error {
-	list, err := tell[service.Held](ctx, d.program, http.MethodGet, "held?by=key&list=1000", nil)
+	list, err := tell[web.Held](ctx, d.program, http.MethodGet, "held?by=key&list=1000", nil)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (d *demo) held(ctx context.Context, show *picture) error {
 	if len(list.List) == 0 {
 		return nil
 	}
-	wanted := slices.IndexFunc(list.List, func(m service.HeldOne) bool { return show.wanted(m.ID) })
+	wanted := slices.IndexFunc(list.List, func(m web.HeldOne) bool { return show.wanted(m.ID) })
 	if wanted < 0 {
 		fmt.Fprintf(show, "\nAll of it is spam. On a server, osm release %s would let one go out, and\n"+
 			"osm release --key %s,%s all of this sender's.\n",
@@ -57,8 +57,8 @@ func (d *demo) held(ctx context.Context, show *picture) error {
 	}
 	m := list.List[wanted]
 	show.headline(fmt.Sprintf("%s was held and is wanted: it is let go (osm release %s)", m.ID, m.ID))
-	answer, err := tell[service.HeldAnswer](ctx, d.program, http.MethodPost, "held",
-		service.HeldOrder{What: service.Release, IDs: []string{m.ID}})
+	answer, err := tell[web.HeldAnswer](ctx, d.program, http.MethodPost, "held/release",
+		web.HeldOrder{What: web.Release, IDs: []string{m.ID}})
 	if err != nil {
 		return err
 	}

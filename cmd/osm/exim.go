@@ -12,6 +12,7 @@ import (
 
 	"osm"
 	"osm/config"
+	"osm/daemon"
 	"osm/exim"
 	"osm/policy"
 )
@@ -159,20 +160,13 @@ func (p *program) installExim(ctx context.Context, f *eximFlags) error {
 	if _, err = fmt.Fprintln(p.out, "Exim asks osm. Undo it with: osm exim uninstall"); err != nil {
 		return err
 	}
-	if !exists(exim.ServiceRights) || exists(rightsPlace) {
+	if !exists(exim.ServiceRights) || exists(daemon.RightsPlace) {
 		return nil
 	}
 	_, err = fmt.Fprintf(p.out, "The service may not yet release or delete what it holds. Read %s, and then:\n  %s\n",
-		exim.ServiceRights, moreRights)
+		exim.ServiceRights, daemon.MoreRights)
 	return err
 }
-
-// rightsPlace is where systemd finds the drop-in, and moreRights puts it there.
-const (
-	rightsPlace = "/etc/systemd/system/osm.service.d/active.conf"
-	moreRights  = "install -D -m 644 " + exim.ServiceRights + " " + rightsPlace +
-		" && systemctl daemon-reload && systemctl restart osm"
-)
 
 func exists(path string) bool {
 	_, err := os.Stat(path)

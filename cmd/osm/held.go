@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"osm"
-	"osm/daemon"
 	"osm/policy"
+	"osm/web"
 )
 
 func (p *program) held() *cobra.Command {
@@ -37,7 +37,7 @@ func (p *program) held() *cobra.Command {
 			if err := setKey(query, key); err != nil {
 				return err
 			}
-			h, err := tell[daemon.Held](c.Context(), p, http.MethodGet, "held?"+query.Encode(), nil)
+			h, err := tell[web.Held](c.Context(), p, http.MethodGet, "held?"+query.Encode(), nil)
 			if err != nil {
 				return err
 			}
@@ -82,7 +82,7 @@ func parseKey(key []string) (k osm.Key, err error) {
 	return k, nil
 }
 
-func (p *program) writeHeld(h *daemon.Held, list bool) error {
+func (p *program) writeHeld(h *web.Held, list bool) error {
 	now := p.now()
 	if len(h.Groups) == 0 {
 		_, err := fmt.Fprintln(p.out, "Nothing.")
@@ -90,7 +90,7 @@ func (p *program) writeHeld(h *daemon.Held, list bool) error {
 	}
 	t := newTable(h.By, ">messages", ">recipients", ">size", ">released by itself", "oldest", "newest")
 	for _, g := range h.Groups {
-		t.add(g.Name, number(g.Messages), number(g.Recipients), bytesText(g.Bytes), number(g.Automatic),
+		t.add(g.Name, number(g.Messages), number(g.Recipients), osm.ShortSize(g.Bytes), number(g.Automatic),
 			since(g.Oldest, now), since(g.Newest, now))
 	}
 	if err := t.write(p.out, terminalWidth(p.out)); err != nil {
@@ -138,7 +138,7 @@ func since(t, now time.Time) string {
 }
 
 func (p *program) heldOne(c *cobra.Command, id string) error {
-	m, err := tell[daemon.HeldOne](c.Context(), p, http.MethodGet, "held/"+url.PathEscape(id), nil)
+	m, err := tell[web.HeldOne](c.Context(), p, http.MethodGet, "held/"+url.PathEscape(id), nil)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (p *program) heldOne(c *cobra.Command, id string) error {
 	for _, line := range [][2]string{{"message", m.ID}, {"state", strings.TrimSpace(m.State.String() + " " + m.By)},
 		{"whom", m.Key.String()},
 		{"verdict", m.Verdict}, {"why", m.Rule + ": " + m.Detail}, {"sender", m.Sender}, {"to", strings.Join(m.To, " ")},
-		{"recipients", number(m.Recipients)}, {"size", bytesText(m.Size)}, {"since", m.Since.Local().Format(time.DateTime)},
+		{"recipients", number(m.Recipients)}, {"size", osm.ShortSize(m.Size)}, {"since", m.Since.Local().Format(time.DateTime)},
 		{"expires", m.Expires.Local().Format(time.DateTime)}, {"trouble", m.Error}, {"token", m.Token}} {
 		if line[1] != "" {
 			fmt.Fprintf(p.out, "%-11s %s\n", line[0], osm.Printable(line[1]))
@@ -163,7 +163,7 @@ func (p *program) heldOne(c *cobra.Command, id string) error {
 
 // heldOrder is osm release and osm delete.
 func (p *program) heldOrder(what policy.What, short, long string) *cobra.Command {
-	o := daemon.HeldOrder{What: what}
+	o := web.HeldOrder{What: what}
 	var key []string
 	var span string
 	c := &cobra.Command{
@@ -186,7 +186,7 @@ func (p *program) heldOrder(what policy.What, short, long string) *cobra.Command
 					return usageError{err}
 				}
 			}
-			a, err := tell[daemon.HeldAnswer](c.Context(), p, http.MethodPost, "held", o)
+			a, err := tell[web.HeldAnswer](c.Context(), p, http.MethodPost, "held/"+string(what), o)
 			if err != nil {
 				return err
 			}
@@ -204,7 +204,7 @@ func (p *program) heldOrder(what policy.What, short, long string) *cobra.Command
 	f.BoolVar(&o.All, "all", false, "all held mail")
 	f.BoolVar(&o.DryRun, "dry-run", false, "only tell what would be done")
 	f.StringVar(&o.Reason, "reason", "", "why, for the audit trail")
-	if what == daemon.Delete {
+	if what == web.Delete {
 		f.BoolVar(&o.Now, "now", false, "delete at once: it can't be taken back")
 		return c
 	}
@@ -216,16 +216,16 @@ func (p *program) heldOrder(what policy.What, short, long string) *cobra.Command
 }
 
 func (p *program) release() *cobra.Command {
-	return p.heldOrder(daemon.Release, "Let held mail go out",
+	return p.heldOrder(web.Release, "Let held mail go out",
 		"Releases held messages: Exim delivers them at once, or with its next queue run when there are many.")
 }
 
 func (p *program) deletion() *cobra.Command {
-	return p.heldOrder(daemon.Delete, "Delete held mail",
+	return p.heldOrder(web.Delete, "Delete held mail",
 		"Deletes held messages after a while (hold.grace), in which osm undo takes it back. Their senders are not told.")
 }
 
-func (p *program) writeAnswer(a *daemon.HeldAnswer) error {
+func (p *program) writeAnswer(a *web.HeldAnswer) error {
 	if a.Messages == 0 {
 		_, err := fmt.Fprintln(p.out, "Nothing of that is held.")
 		return err
@@ -234,7 +234,7 @@ func (p *program) writeAnswer(a *daemon.HeldAnswer) error {
 	switch {
 	case a.DryRun:
 		verb = "would "
-	case a.What == daemon.Delete && !a.Due.IsZero():
+	case a.What == web.Delete && !a.Due.IsZero():
 		end = " at " + a.Due.Local().Format(time.DateTime) + ". To take it back: osm undo " + a.Deed
 	case a.Done < len(a.IDs):
 		end = fmt.Sprintf(": %d of the first %d are done, the others are under way.", a.Done, len(a.IDs))

@@ -10,6 +10,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"osm"
+	"osm/web"
 )
 
 // layout is the widths of the columns of the demo's lines.
@@ -124,7 +125,7 @@ func from(m *osm.Message) string {
 	if m.Parent != "" {
 		return "about " + m.Parent
 	}
-	return cmp.Or(m.Script.Path, strings.TrimSpace(address(m.Client)+" "+m.Country), "this server")
+	return cmp.Or(m.Script.Path, strings.TrimSpace(web.Address(m.Client)+" "+m.Country), "this server")
 }
 
 // cutStart shortens a printable text to so many cells and keeps its end.

@@ -14,6 +14,7 @@ import (
 
 	"osm"
 	"osm/store"
+	"osm/web"
 )
 
 func (p *program) report() *cobra.Command {
@@ -39,7 +40,7 @@ func (p *program) report() *cobra.Command {
 			}
 			switch {
 			case p.json:
-				return writeJSON(p.out, viewReport(report))
+				return writeJSON(p.out, web.ReportOf(report))
 			case html != "":
 				return p.toFile(html, func(w io.Writer) error { return writeReportHTML(w, report) })
 			default:
@@ -192,7 +193,7 @@ func countHeads(first string) []string {
 
 func countCells(first string, c store.Counts) []string {
 	return []string{first, number(c.Messages), number(c.Recipients), number(c.Delivered), number(c.Deferred), number(c.Failed),
-		number(c.Stopped), bytesText(c.Bytes)}
+		number(c.Stopped), osm.ShortSize(c.Bytes)}
 }
 
 func classTable(r *store.Report) *table {

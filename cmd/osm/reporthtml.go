@@ -24,7 +24,7 @@ type reportRanking struct {
 // writeReportHTML writes a page that needs nothing else: no script, no style sheet, no font, no network.
 func writeReportHTML(w io.Writer, r *store.Report) error {
 	page, err := template.New("report").Funcs(template.FuncMap{
-		"number": number[int64], "size": bytesText, "printable": osm.Printable,
+		"number": number[int64], "size": osm.ShortSize, "printable": osm.Printable,
 	}).Parse(reportPage)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"osm"
 	"osm/store"
+	"osm/web"
 )
 
 // searchFlags are the questions of osm search that are not texts of the filter.
@@ -155,9 +156,9 @@ func pages(ctx context.Context, reader *store.Reader, f store.Filter, limit int)
 // showFound prints a list of messages. Nothing found is an answer, not a failure.
 func (p *program) showFound(found []store.Found) error {
 	if p.json {
-		views := make([]messageView, len(found))
+		views := make([]web.Message, len(found))
 		for i := range found {
-			views[i] = viewMessage(&found[i])
+			views[i] = web.MessageOf(&found[i])
 		}
 		return writeJSON(p.out, views)
 	}
@@ -197,7 +198,7 @@ func submitter(m *osm.Message) string {
 	case m.User != "":
 		return m.User
 	default:
-		return address(m.Client)
+		return web.Address(m.Client)
 	}
 }
 

@@ -9,12 +9,12 @@ import (
 
 	"osm"
 	"osm/action"
-	"osm/daemon"
 	"osm/policy"
+	"osm/web"
 )
 
 func (p *program) suspend() *cobra.Command {
-	c, o := p.suspendOrder(daemon.Suspend, "Stop a sender: by the block list, the hosting panel or a command of yours")
+	c, o := p.suspendOrder(web.Suspend, "Stop a sender: by the block list, the hosting panel or a command of yours")
 	var span string
 	var with []string
 	f := c.Flags()
@@ -36,13 +36,13 @@ func (p *program) suspend() *cobra.Command {
 }
 
 func (p *program) resume() *cobra.Command {
-	c, _ := p.suspendOrder(daemon.Resume, "End the suspension of a sender")
+	c, _ := p.suspendOrder(web.Resume, "End the suspension of a sender")
 	return c
 }
 
 // suspendOrder is what osm suspend and osm resume have in common.
-func (p *program) suspendOrder(what policy.What, short string) (*cobra.Command, *daemon.SuspendOrder) {
-	o := &daemon.SuspendOrder{What: what}
+func (p *program) suspendOrder(what policy.What, short string) (*cobra.Command, *web.SuspendOrder) {
+	o := &web.SuspendOrder{What: what}
 	c := &cobra.Command{
 		Use:   string(what) + " KIND VALUE",
 		Short: short,
@@ -52,7 +52,7 @@ func (p *program) suspendOrder(what policy.What, short string) (*cobra.Command, 
 			if o.Key, err = parseKey(args); err != nil {
 				return err
 			}
-			a, err := tell[daemon.SuspendAnswer](c.Context(), p, http.MethodPost, "suspensions", o)
+			a, err := tell[web.SuspendAnswer](c.Context(), p, http.MethodPost, "suspensions", o)
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func (p *program) suspendOrder(what policy.What, short string) (*cobra.Command, 
 			}
 			for _, d := range a.Deeds {
 				text := deedText(d)
-				if d.What == daemon.Suspend {
+				if d.What == web.Suspend {
 					text += ". To take it back: osm undo " + d.ID
 				}
 				fmt.Fprintln(p.out, osm.Printable(text))

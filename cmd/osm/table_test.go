@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"charm.land/lipgloss/v2"
+
+	"osm"
 )
 
 func TestTable(t *testing.T) {
@@ -39,8 +41,8 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 2048: "2.0 KB", 5 << 20: "5.0 MB", 1 << 62: "4.0 EB"} {
-		if got := bytesText(n); got != want {
-			t.Errorf("bytesText(%d) = %s, want %s", n, got, want)
+		if got := osm.ShortSize(n); got != want {
+			t.Errorf("osm.ShortSize(%d) = %s, want %s", n, got, want)
 		}
 	}
 }

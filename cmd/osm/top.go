@@ -13,6 +13,7 @@ import (
 
 	"osm"
 	"osm/store"
+	"osm/web"
 )
 
 func (p *program) top() *cobra.Command {
@@ -57,11 +58,11 @@ func (p *program) once(s screen) error {
 		return seen.err
 	}
 	if p.json {
-		newest := make([]messageView, len(seen.newest))
+		newest := make([]web.Message, len(seen.newest))
 		for i := range newest {
-			newest[i] = viewMessage(&seen.newest[i])
+			newest[i] = web.MessageOf(&seen.newest[i])
 		}
-		return writeJSON(p.out, map[string]any{"report": viewReport(seen.report), "newest": newest})
+		return writeJSON(p.out, map[string]any{"report": web.ReportOf(seen.report), "newest": newest})
 	}
 	s.seen = seen
 	_, err := io.WriteString(p.out, s.text())

@@ -13,6 +13,7 @@ import (
 
 	"osm"
 	"osm/store"
+	"osm/web"
 )
 
 func (p *program) trace() *cobra.Command {
@@ -42,20 +43,20 @@ func (p *program) trace() *cobra.Command {
 }
 
 type traceView struct {
-	messageView
-	Deliveries []deliveryView `json:"deliveries"`
-	Events     []eventView    `json:"events"`
+	web.Message
+	Deliveries []web.Delivery `json:"deliveries"`
+	Events     []web.Event    `json:"events"`
 	Lines      []string       `json:"lines"`
 }
 
 func viewTrace(t *store.Trace) traceView {
-	v := traceView{messageView: viewMessage(&t.Found), Deliveries: make([]deliveryView, len(t.Deliveries)),
-		Events: make([]eventView, len(t.Events)), Lines: append([]string{}, t.Lines...)}
+	v := traceView{Message: web.MessageOf(&t.Found), Deliveries: make([]web.Delivery, len(t.Deliveries)),
+		Events: make([]web.Event, len(t.Events)), Lines: append([]string{}, t.Lines...)}
 	for i := range t.Deliveries {
-		v.Deliveries[i] = viewDelivery(&t.Deliveries[i])
+		v.Deliveries[i] = web.DeliveryOf(&t.Deliveries[i])
 	}
 	for i := range t.Events {
-		v.Events[i] = viewEvent(&t.Events[i])
+		v.Events[i] = web.EventOf(&t.Events[i])
 	}
 	return v
 }
@@ -114,13 +115,13 @@ func facts(t *store.Trace) []fact {
 	return []fact{{"id", t.ID}, {"arrived", arrived}, {"class", t.Class.String()}, {"verdict", verdict},
 		{"account", t.Account}, {"login", t.Login}, {"user", t.User}, {"script", script}, {"client", client(&t.Message)},
 		{"protocol", strings.TrimSpace(t.Protocol + " " + t.TLS)}, {"sender", angle(t.Sender)},
-		{"recipients", strings.Join(t.Recipients, ", ")}, {"subject", subject}, {"size", bytesText(t.Size)},
+		{"recipients", strings.Join(t.Recipients, ", ")}, {"subject", subject}, {"size", osm.ShortSize(t.Size)},
 		{"message-id", t.MessageID}, {"about", t.Parent}, {"queue", t.Queue}, {"result", result(&t.Found)}}
 }
 
 // client tells all that is known of the submitting host: its verified name, address, HELO and network.
 func client(m *osm.Message) string {
-	parts := []string{m.ClientHost, address(m.Client)}
+	parts := []string{m.ClientHost, web.Address(m.Client)}
 	if m.Helo != "" {
 		parts = append(parts, "HELO "+m.Helo)
 	}
@@ -141,7 +142,7 @@ func deliveryTable(t *store.Trace) *table {
 		}
 		to := d.Transport
 		if d.Host != "" || d.IP.IsValid() {
-			to = strings.TrimSpace(d.Host + " " + address(d.IP))
+			to = strings.TrimSpace(d.Host + " " + web.Address(d.IP))
 		}
 		why := d.Text
 		if d.Refusal != osm.NotRefused {

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"io/fs"
@@ -12,9 +12,11 @@ import (
 
 	"osm"
 	"osm/config"
-	"osm/daemon"
 	"osm/exim"
+	"osm/web"
 )
+
+var logDay = time.Date(2026, 3, 10, 16, 32, 0, 0, time.UTC)
 
 func logFile(t *testing.T, text string) (string, fs.FileInfo) {
 	t.Helper()
@@ -35,13 +37,13 @@ func TestBehind(t *testing.T) {
 	at := osm.Position{Path: path, Device: uint64(file.Dev), Inode: file.Ino, Offset: 10}
 	for _, test := range []struct {
 		change func(*osm.Position)
-		state  state
+		state  string
 		text   string
 	}{
-		{func(*osm.Position) {}, good, "read to its end"},
-		{func(p *osm.Position) { p.Offset = 3 }, good, "7 B"},
-		{func(p *osm.Position) { p.Inode++ }, notice, "older file"},
-		{func(p *osm.Position) { p.Path += ".gone" }, notice, "no such file"},
+		{func(*osm.Position) {}, web.Good, "read to its end"},
+		{func(p *osm.Position) { p.Offset = 3 }, web.Good, "7 B"},
+		{func(p *osm.Position) { p.Inode++ }, web.Notice, "older file"},
+		{func(p *osm.Position) { p.Path += ".gone" }, web.Notice, "no such file"},
 	} {
 		p := at
 		test.change(&p)
@@ -52,7 +54,7 @@ func TestBehind(t *testing.T) {
 	if err := os.Truncate(path, 100<<20); err != nil {
 		t.Fatal(err)
 	}
-	if s, text := behind(at); s != notice || text != "100.0 MB are not read yet" {
+	if s, text := behind(at); s != web.Notice || text != "100.0 MB are not read yet" {
 		t.Errorf("far behind: %s, %q", s, text)
 	}
 }
@@ -95,20 +97,20 @@ func TestPermissionHint(t *testing.T) {
 func TestRights(t *testing.T) {
 	const lacks = "NoNewPrivileges is set"
 	for _, test := range []struct {
-		status daemon.Status
+		status web.Status
 		hooked bool
 		want   bool
 	}{
-		{daemon.Status{Rights: lacks}, false, false}, // it only watches
-		{daemon.Status{Rights: lacks}, true, true},
-		{daemon.Status{Rights: lacks, Held: 1}, false, true},
-		{daemon.Status{Held: 1}, true, false},
+		{web.Status{Rights: lacks}, false, false}, // it only watches
+		{web.Status{Rights: lacks}, true, true},
+		{web.Status{Rights: lacks, Held: 1}, false, true},
+		{web.Status{Held: 1}, true, false},
 	} {
 		var e examination
 		e.rights(&test.status, test.hooked)
 		if found := len(e.findings) == 1; found != test.want {
 			t.Errorf("%+v, hooked %v: %+v", test.status, test.hooked, e.findings)
-		} else if f := e.findings; found && (f[0].State != problem || f[0].Text != lacks ||
+		} else if f := e.findings; found && (f[0].State != web.Problem || f[0].Text != lacks ||
 			!strings.Contains(f[0].Do, "/usr/share/doc/osm/active.conf /etc/systemd/system/osm.service.d/")) {
 			t.Errorf("%+v", f)
 		}
@@ -119,14 +121,14 @@ func TestClock(t *testing.T) {
 	const line = "2026-03-10 16:32:00 1w0000-0000000012a-0001 Completed\n"
 	for _, test := range []struct {
 		written time.Time
-		want    state
+		want    string
 		text    string
 	}{
-		{day.Add(time.Minute), good, "those of this machine"},
-		{day.Add(-5*time.Hour - time.Second), problem, "but it was written at 2026-03-10 11:31:59"},
-		{day.Add(5*time.Hour + 30*time.Minute), problem, "but it was written"},
-		{day.Add(-100 * time.Minute), notice, "in the future"},
-		{day.Add(72*time.Hour + 10*time.Minute), "", ""}, // nothing was written for days, says nothing of the clock
+		{logDay.Add(time.Minute), web.Good, "those of this machine"},
+		{logDay.Add(-5*time.Hour - time.Second), web.Problem, "but it was written at 2026-03-10 11:31:59"},
+		{logDay.Add(5*time.Hour + 30*time.Minute), web.Problem, "but it was written"},
+		{logDay.Add(-100 * time.Minute), web.Notice, "in the future"},
+		{logDay.Add(72*time.Hour + 10*time.Minute), "", ""}, // nothing was written for days, says nothing of the clock
 	} {
 		path, _ := logFile(t, "not a line\n"+line+"torn")
 		if err := os.Chtimes(path, test.written, test.written); err != nil {

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"errors"
@@ -14,7 +14,9 @@ import (
 	"syscall"
 	"time"
 
+	"osm"
 	"osm/exim"
+	"osm/web"
 )
 
 // log looks at the main log: where it is, whether it can be read and whether it is alive.
@@ -23,7 +25,7 @@ func (e *examination) log(i *exim.Installation) {
 	if path == "" {
 		found, err := exim.FindLog("/")
 		if err != nil {
-			e.add("log", problem, hintForLog(i), "%v", err)
+			e.add("log", web.Problem, hintForLog(i), "%v", err)
 			return
 		}
 		path = found
@@ -34,23 +36,23 @@ func (e *examination) log(i *exim.Installation) {
 		if errors.Is(err, fs.ErrPermission) {
 			do = permissionHint(path)
 		}
-		e.add("log", problem, do, "%v", err)
+		e.add("log", web.Problem, do, "%v", err)
 		return
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		e.add("log", problem, "", "%v", err)
+		e.add("log", web.Problem, "", "%v", err)
 		return
 	}
 	age := e.now.Sub(info.ModTime())
-	s, do := good, ""
+	s, do := web.Good, ""
 	if age > 24*time.Hour {
-		s, do = notice, "is this the log of the Exim that runs?"
+		s, do = web.Notice, "is this the log of the Exim that runs?"
 	}
-	e.add("log", s, do, "%s, %s, written %s ago", path, bytesText(info.Size()), ageText(age))
+	e.add("log", s, do, "%s, %s, written %s ago", path, osm.ShortSize(info.Size()), ageText(age))
 	if i != nil && i.MainLog() != "" && i.MainLog() != path {
-		e.add("log", notice, "set exim.log = "+strconv.Quote(i.MainLog())+", if this is the Exim to watch",
+		e.add("log", web.Notice, "set exim.log = "+strconv.Quote(i.MainLog())+", if this is the Exim to watch",
 			"Exim writes to %s, osm follows %s", i.MainLog(), path)
 	}
 	e.daemonMayRead(path)
@@ -79,17 +81,17 @@ func (e *examination) daemonMayRead(path string) {
 	}
 	groups, err := account.GroupIds()
 	if err != nil {
-		e.add("log", notice, "", "the groups of the user %s can't be told: %v", serviceUser, err)
+		e.add("log", web.Notice, "", "the groups of the user %s can't be told: %v", serviceUser, err)
 		return
 	}
 	for place, bit := path, fs.FileMode(4); ; place, bit = filepath.Dir(place), 1 {
 		info, err := os.Stat(place)
 		if err != nil {
-			e.add("log", problem, "", "%v", err)
+			e.add("log", web.Problem, "", "%v", err)
 			return
 		}
 		if !allows(info, account.Uid, groups, bit) {
-			e.add("log", problem, permissionHint(place), "the user %s may not read %s: %s is closed to it", serviceUser, path, place)
+			e.add("log", web.Problem, permissionHint(place), "the user %s may not read %s: %s is closed to it", serviceUser, path, place)
 			return
 		}
 		if place == filepath.Dir(place) {
@@ -136,12 +138,12 @@ func permissionHint(path string) string {
 func (e *examination) clock(f *os.File, info fs.FileInfo) {
 	zone, err := e.loaded.Exim.Location()
 	if err != nil {
-		e.add("clock", problem, "", "%v", err)
+		e.add("clock", web.Problem, "", "%v", err)
 		return
 	}
 	last, err := lastTime(f, info.Size(), zone)
 	if err != nil {
-		e.add("clock", problem, "", "%v", err)
+		e.add("clock", web.Problem, "", "%v", err)
 		return
 	}
 	if last.IsZero() {
@@ -151,13 +153,13 @@ func (e *examination) clock(f *os.File, info fs.FileInfo) {
 	const near, step = 2 * time.Minute, 30 * time.Minute // zones differ by half hours
 	switch {
 	case off.Abs() < 15*time.Minute:
-		e.add("clock", good, "", "the log's times are those of this machine")
+		e.add("clock", web.Good, "", "the log's times are those of this machine")
 	case off.Abs() < 15*time.Hour && (off.Abs()+near)%step < 2*near:
-		e.add("clock", problem, "set exim.zone in the configuration to the zone of Exim's log",
+		e.add("clock", web.Problem, "set exim.zone in the configuration to the zone of Exim's log",
 			"the last line of the log says %s, but it was written at %s", last.In(zone).Format(time.DateTime),
 			info.ModTime().In(zone).Format(time.DateTime))
 	case off < 0:
-		e.add("clock", notice, "check this machine's clock", "the last line of the log is %s in the future", ageText(-off))
+		e.add("clock", web.Notice, "check this machine's clock", "the last line of the log is %s in the future", ageText(-off))
 	}
 }
 
