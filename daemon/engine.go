@@ -46,32 +46,49 @@ func (e *Engine) Process(entry *exim.Entry) {
 	}
 	e.Sink.Line(entry)
 	ev := e.Track.Add(entry)
-	if !e.follow(&ev) {
+	if !e.follow(&ev, nil) {
 		e.Sink.Other(entry, &ev)
 	}
 }
 
-// ReadBatch finds out what needs no knowledge of other lines. Unlike all else any goroutine may call it.
-func (e *Engine) ReadBatch(b *track.Batch) {
+// Batch is a piece of a log that was read elsewhere. The zero value is ready to be filled.
+type Batch struct {
+	track.Batch
+	prints []detect.Prints // of its arrivals
+}
+
+// Look finds out what needs no knowledge of other lines. Any goroutine may call it, unlike all else.
+func (e *Engine) Look(b *Batch) {
 	for i := range b.Deliveries() {
 		e.Enrich.Refusal(&b.Deliveries()[i])
+	}
+	for i, m := range b.Arrivals() {
+		if i == len(b.prints) {
+			b.prints = append(b.prints, detect.Prints{})
+		}
+		b.prints[i].Read(m)
 	}
 }
 
 // ProcessBatch takes a piece of a log whose lines were read elsewhere, and of which nobody has forged one. The sink gets to
 // know only of messages and deliveries.
-func (e *Engine) ProcessBatch(b *track.Batch) {
-	events := e.Track.Tie(b)
+func (e *Engine) ProcessBatch(b *Batch) {
+	events := e.Track.Tie(&b.Batch)
 	for i := range events {
-		e.follow(&events[i])
+		e.follow(&events[i], b)
 	}
 }
 
-// follow takes a line that was tied to its message further. It is false where the line is about no message and no delivery.
-func (e *Engine) follow(ev *track.Event) bool {
+// follow takes a line that was tied to its message further; b is the batch that it was read in, if any. It is false where the
+// line is about no message and no delivery.
+func (e *Engine) follow(ev *track.Event, b *Batch) bool {
 	switch {
 	case ev.New:
-		e.arrival(ev.Message)
+		if b == nil {
+			e.arrival(ev.Message, nil)
+		} else {
+			e.arrival(ev.Message, &b.prints[ev.Arrival])
+		}
 		for i := range ev.Early {
 			e.delivery(ev.Message, &ev.Early[i])
 		}
@@ -88,14 +105,17 @@ func (e *Engine) follow(ev *track.Event) bool {
 }
 
 // arrival decides about a message with what is known now, unless a policy query has decided about it before, and learns
-// from it what may be learned.
-func (e *Engine) arrival(m *osm.Message) {
+// from it what may be learned. p is what was read of it before, nil where nothing was.
+func (e *Engine) arrival(m *osm.Message, p *detect.Prints) {
 	e.Enrich.Message(m)
 	ask := e.asked.take
 	if e.Rewriter != nil {
 		ask = e.asked.find // Exim rewrites the children of aliases when it delivers
 	}
 	rewritten := e.originals(m)
+	if rewritten {
+		p = nil // they are of other recipients
+	}
 	if v, ok := ask(m.ID); ok {
 		m.Verdict = v
 	} else if v, ok := e.expects(m); ok {
@@ -104,7 +124,7 @@ func (e *Engine) arrival(m *osm.Message) {
 			e.asked.keep(m.ID, v) // Exim will ask again
 		}
 	} else {
-		m.Verdict, _ = e.judge(m)
+		m.Verdict, _ = e.judge(m, p)
 		m.Verdict.Passive = true
 		if rewritten { // it waits because nobody answered, and Exim will ask again
 			e.asked.keep(m.ID, m.Verdict)
@@ -129,8 +149,8 @@ func (e *Engine) originals(m *osm.Message) (rewritten bool) {
 }
 
 // judge counts a message and weighs it. What the detection alone found comes beside the verdict.
-func (e *Engine) judge(m *osm.Message) (v, found osm.Verdict) {
-	found = verdict(e.Detect.Find(m))
+func (e *Engine) judge(m *osm.Message, p *detect.Prints) (v, found osm.Verdict) {
+	found = verdict(e.Detect.FindRead(m, p))
 	return tried(m, e.Policy.Decide(m, worse(m, found))), found
 }
 

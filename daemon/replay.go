@@ -86,7 +86,7 @@ const pieceSize = 128 << 10
 type piece struct {
 	chunk   tail.Chunk
 	glance  exim.Glance
-	batches []track.Batch // one for each engine
+	batches []Batch       // one for each engine
 	ready   chan struct{} // receives when they are filled
 }
 
@@ -97,7 +97,7 @@ func read(ctx context.Context, reader *tail.Reader, zone *time.Location, engines
 		workers := runtime.GOMAXPROCS(0)
 		free := make(chan *piece, 2*workers+2)
 		for range cap(free) {
-			free <- &piece{batches: make([]track.Batch, len(engines)), ready: make(chan struct{}, 1)}
+			free <- &piece{batches: make([]Batch, len(engines)), ready: make(chan struct{}, 1)}
 		}
 		work, inOrder := make(chan *piece, cap(free)), make(chan *piece, cap(free))
 		var wait sync.WaitGroup
@@ -116,7 +116,7 @@ func read(ctx context.Context, reader *tail.Reader, zone *time.Location, engines
 				for p := range work {
 					p.read(parser, &entry)
 					for i, e := range engines {
-						e.ReadBatch(&p.batches[i])
+						e.Look(&p.batches[i])
 					}
 					p.ready <- struct{}{}
 				}
@@ -279,7 +279,7 @@ func (r *replayed) compare() {
 }
 
 // through takes a piece through one engine: as it was read, or line by line where one may be forged.
-func (r *replayed) through(e *Engine, p *piece, b *track.Batch) {
+func (r *replayed) through(e *Engine, p *piece, b *Batch) {
 	if e.forgery.Pass(&p.glance) {
 		e.ProcessBatch(b)
 		return

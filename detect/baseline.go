@@ -33,7 +33,7 @@ func (d *Detector) Explain(key osm.Key, now time.Time) (b Baseline, ok bool) {
 	for _, e := range []*evidence{&s.familiar, &s.strange} {
 		late := *e
 		late.fade(seconds, d.halfLife)
-		l := &look{m: &osm.Message{Class: classOf(key.Kind)}, s: s, slot: &late, now: seconds, strange: e == &s.strange}
+		l := &look{Prints: &Prints{}, m: &osm.Message{Class: classOf(key.Kind)}, s: s, slot: &late, now: seconds, strange: e == &s.strange}
 		// Where a message comes from weighs with the message: the highest score of late tells of that part.
 		if score := float64(max(d.score(l), late.held)); score > b.Score {
 			b.Score, b.Evidence = score, d.findings(l)

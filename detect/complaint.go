@@ -12,7 +12,8 @@ import (
 func (d *Detector) Complaint(m *osm.Message, now time.Time) (osm.Key, bool) {
 	l := &d.look
 	defer func() { l.m = nil }()
-	if d.see(l, m, d.tick(now)); !l.charged {
+	d.prints.who(m)
+	if d.see(l, m, &d.prints, d.tick(now)); !l.charged {
 		return osm.Key{}, false
 	}
 	l.s.complaints.Add(l.now, d.halfLife, 1)

@@ -37,8 +37,8 @@ type Detector struct {
 	phrases    *window.Known // pairs of words in the subjects of ordinary mail
 	likeness   likeness
 	slots      slots
-	look       look // of the last message
-	hashes     []uint64
+	look       look      // of the last message
+	prints     Prints    // of the last message that came without
 	fresh      []float32 // scratch of recipients
 }
 
@@ -60,15 +60,24 @@ func New(cfg Config) *Detector {
 
 // Find weighs one message at its arrival. It counts the attempt whatever becomes of it; Learn follows with what was done.
 func (d *Detector) Find(m *osm.Message) Assessment {
+	return d.FindRead(m, nil)
+}
+
+// FindRead is Find of a message that was read before; nil is one that was not. The prints stay as they are until Learn.
+func (d *Detector) FindRead(m *osm.Message, p *Prints) Assessment {
+	if p == nil {
+		p = &d.prints
+		p.Read(m)
+	}
 	l := &d.look
-	d.see(l, m, d.tick(m.Time))
+	d.see(l, m, p, d.tick(m.Time))
 	if !l.charged {
 		return Assessment{}
 	}
 	d.context(l)
 	l.settle()
 	d.count(l)
-	d.slots.put(m.ID, l.strange)
+	d.slots.put(p.id, l.strange)
 	score := d.score(l)
 	suspect := float32(d.cfg.Suspect)
 	if l.slot.held >= stillStopped*suspect { // who was stopped stays so until the score has sunk well below
@@ -96,11 +105,12 @@ const stillStopped = 0.9
 func (d *Detector) Learn(m *osm.Message, accepted bool) {
 	l := &d.look
 	if l.m != m || l.id != m.ID { // it was found as a policy query, before it was logged
-		if d.see(l, m, d.tick(m.Time)); l.charged {
+		d.prints.Read(m)
+		if d.see(l, m, &d.prints, d.tick(m.Time)); l.charged {
 			d.context(l)
 			l.settle()
 			l.calm = d.score(l) < calm
-			d.slots.put(m.ID, l.strange)
+			d.slots.put(l.Prints.id, l.strange)
 		}
 	}
 	l.m = nil
@@ -108,7 +118,7 @@ func (d *Detector) Learn(m *osm.Message, accepted bool) {
 		return
 	}
 	if !l.charged {
-		d.learnOutside(m, l.now)
+		d.learnOutside(l.Prints, m, l.now)
 		return
 	}
 	d.learn(l, m)
@@ -125,7 +135,8 @@ func (l *look) settle() {
 // Delivery weighs a receiver's answer to an accepted message.
 func (d *Detector) Delivery(m *osm.Message, dl *osm.Delivery) {
 	l := &d.look
-	if d.who(l, m, d.tick(dl.Time)); l.charged {
+	d.prints.who(m)
+	if d.see(l, m, &d.prints, d.tick(dl.Time)); l.charged {
 		d.answer(l, dl)
 	}
 	l.m = nil

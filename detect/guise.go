@@ -11,7 +11,7 @@ import (
 func (d *Detector) guise(l *look) {
 	s, m, w := l.s, l.m, &l.weights
 	if m.Sender != "" {
-		l.from, l.newFrom = find(s.froms[:], &s.recent.from, hashSender(m.Sender), l.now)
+		l.from, l.newFrom = find(s.froms[:], &s.recent.from, l.sender, l.now)
 		l.newFrom = l.newFrom && !d.known.Has(window.Pair(s.hash+knownSender, l.from.hash))
 		if !l.from.mature(l.now) && !l.from.founding(s) && !d.ownDomain(l) {
 			w[foreignSender] = d.settled(l.now) * max(l.confident, 0.5) * surprise(s.newFrom.of(0.05, 10), d.most[foreignSender])

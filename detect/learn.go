@@ -21,7 +21,7 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 	}
 	if l.network != nil {
 		if l.account != 0 && l.network.mature(now) && !l.network.shared {
-			d.known.Add(window.Pair(l.account+knownNetwork, hashNetwork(m.Client)), now)
+			d.known.Add(window.Pair(l.account+knownNetwork, l.Prints.network), now)
 			l.network.shared = true
 		}
 		s.newNetwork.add(l.newNetwork && !l.network.founding(s), 1)
@@ -82,16 +82,16 @@ func (d *Detector) remember(l *look) {
 }
 
 // learnOutside notes who writes to whom here: an answer to a stranger who wrote first is not mail to a stranger.
-func (d *Detector) learnOutside(m *osm.Message, now window.Seconds) {
+func (d *Detector) learnOutside(p *Prints, m *osm.Message, now window.Seconds) {
 	if m.Sender == "" || m.Class != osm.Inbound && m.Class != osm.Forward || len(m.Recipients) > 20 {
 		return
 	}
 	from := hashText(m.Sender)
-	for _, r := range m.Recipients {
+	for i, r := range m.Recipients {
 		if m.Class == osm.Inbound {
 			d.account(hashText(domainOf(r)), now)
 		}
-		login := window.Pair(hashText(r), uint64(osm.KeyLogin))
+		login := window.Pair(p.to[i], uint64(osm.KeyLogin))
 		d.known.Add(window.Pair(login, from), now)
 	}
 }
@@ -103,7 +103,7 @@ func (d *Detector) answer(l *look, dl *osm.Delivery) {
 	}
 	s := l.s
 	e := &s.familiar
-	if l.strange = d.slots.get(l.m.ID); l.strange {
+	if l.strange = d.slots.get(hashText(l.m.ID)); l.strange {
 		e = &s.strange
 	}
 	e.fade(l.now, d.halfLife)
@@ -135,8 +135,7 @@ func (d *Detector) late(l *look, e *evidence, dl *osm.Delivery) {
 	}
 	l.slot = e
 	l.fresh = 0
-	d.hashes = append(d.hashes[:0], hashText(to))
-	l.to = d.hashes
+	l.to = append(l.to[:0], hashText(to))
 	d.recipients(l)
 	l.s.inHr++
 	l.s.quick.Add(l.now, quickSpan, 1)

@@ -11,6 +11,7 @@ import (
 // look is one message as the detector sees it: hashed, compared with its sender's past, and weighed. Find fills it and
 // Learn uses it again.
 type look struct {
+	*Prints
 	m       *osm.Message
 	id      string
 	now     window.Seconds
@@ -18,14 +19,9 @@ type look struct {
 	slot    *evidence
 	account uint64
 	owner   *account // the account's record; nil where there is no account
-	to      []uint64 // hashes of the recipients
 
 	network, wide, provider, client, helo, from, subject, country *attr // nil where the message has none
 
-	domain     uint64 // of the envelope sender
-	template   uint64
-	words      int
-	reply      bool
 	newNetwork bool // this very message is the first with it
 	newFrom    bool
 	newClient  bool

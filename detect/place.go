@@ -8,34 +8,17 @@ import (
 	"osm/window"
 )
 
-// see hashes a message and finds its sender.
-func (d *Detector) see(l *look, m *osm.Message, now window.Seconds) {
-	d.who(l, m, now)
-	if !l.charged {
-		return
-	}
-	if m.HasSubject {
-		l.template, l.words, l.reply = template(m.Subject)
-	}
-	d.hashes = d.hashes[:0]
-	for _, r := range m.Recipients {
-		d.hashes = append(d.hashes, hashText(r))
-	}
-	l.to = d.hashes
-}
-
-// who finds the sender of a message, or makes him.
-func (d *Detector) who(l *look, m *osm.Message, now window.Seconds) {
-	*l = look{m: m, id: m.ID, now: now}
-	l.domain = hashText(domainOf(m.Sender))
+// see finds the sender of a message, or makes him.
+func (d *Detector) see(l *look, m *osm.Message, p *Prints, now window.Seconds) {
+	*l = look{m: m, id: m.ID, now: now, Prints: p}
 	kind, value, ok := charge(m, m.Sender != "" && d.ours(l))
 	if !ok {
 		return
 	}
 	l.charged = true
-	hash := hashKey(m, kind, value)
+	hash := p.key(m, kind, value)
 	if m.Account != "" {
-		l.account = window.Pair(hashText(m.Account), uint64(osm.KeyAccount))
+		l.account = p.account(m)
 	}
 	s := d.senders.index[hash]
 	if s == nil {
@@ -92,13 +75,13 @@ func (d *Detector) place(l *look) {
 	if m.Client.IsLoopback() {
 		l.network, _ = find(s.networks[:], &s.recent.network, 1, l.now)
 	} else {
-		l.network, l.newNetwork = find(s.networks[:], &s.recent.network, hashNetwork(m.Client), l.now)
+		l.network, l.newNetwork = find(s.networks[:], &s.recent.network, l.Prints.network, l.now)
 	}
-	l.wide, _ = find(s.wides[:], &s.recent.wide, hashWide(m.Client), l.now)
-	if p := hashProvider(m); p != 0 {
+	l.wide, _ = find(s.wides[:], &s.recent.wide, l.Prints.wide, l.now)
+	if p := l.Prints.provider; p != 0 {
 		l.provider, _ = find(s.wides[:], &s.recent.provider, p, l.now)
 	}
-	l.client, l.newClient = find(s.clients[:], &s.recent.client, hashClient(m.Client), l.now)
+	l.client, l.newClient = find(s.clients[:], &s.recent.client, l.Prints.client, l.now)
 	if m.Country != "" {
 		l.country, _ = find(s.places[:], &s.recent.country, hashText(m.Country), l.now)
 	}
@@ -122,7 +105,7 @@ func (d *Detector) place(l *look) {
 
 // device weighs the HELO name. A private address as a name is one device's for as long as its router pleases.
 func (d *Detector) device(l *look, sure float32) {
-	s, h := l.s, hashHelo(l.m.Helo, l.m.Client)
+	s, h := l.s, l.Prints.helo
 	l.helo, l.newHelo = find(s.helos[:], &s.recent.helo, h, l.now)
 	if h == heloPrivate {
 		if exact, _ := find(s.helos[:], &s.recent.private, hashText(l.m.Helo)|8, l.now); exact.mature(l.now) {
@@ -152,7 +135,7 @@ func (d *Detector) elsewhere(l *look) float32 {
 	if l.m.Client.IsLoopback() { // webmail
 		return 0.4
 	}
-	if l.account != 0 && l.m.Client.IsValid() && d.known.Has(window.Pair(l.account+knownNetwork, hashNetwork(l.m.Client))) {
+	if l.account != 0 && l.m.Client.IsValid() && d.known.Has(window.Pair(l.account+knownNetwork, l.Prints.network)) {
 		return 0.4 * part
 	}
 	return part

@@ -6,15 +6,15 @@ type slots []uint64
 
 const slotCells = 1 << 13
 
-func (s slots) put(id string, strange bool) {
-	h := hashText(id) &^ 1
+func (s slots) put(id uint64, strange bool) {
+	h := id &^ 1
 	if strange {
 		h |= 1
 	}
 	s[h>>32%slotCells] = h
 }
 
-func (s slots) get(id string) bool {
-	h := hashText(id) &^ 1
+func (s slots) get(id uint64) bool {
+	h := id &^ 1
 	return s[h>>32%slotCells] == h|1
 }

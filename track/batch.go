@@ -1,6 +1,8 @@
 package track
 
 import (
+	"iter"
+
 	"osm"
 	"osm/exim"
 )
@@ -44,6 +46,17 @@ func (b *Batch) Reset() {
 
 // Deliveries are the attempts that were read, for whoever finds out more about each.
 func (b *Batch) Deliveries() []osm.Delivery { return b.deliveries }
+
+// Arrivals gives the messages that were read, for the same purpose. Of their scripts nothing is known yet.
+func (b *Batch) Arrivals() iter.Seq2[int, *osm.Message] {
+	return func(yield func(int, *osm.Message) bool) {
+		for i, s := range b.slots {
+			if !yield(i, &s.message) {
+				return
+			}
+		}
+	}
+}
 
 // Read takes the next line, which nobody has forged: see exim.Glance.
 func (b *Batch) Read(e *exim.Entry) {

@@ -23,6 +23,7 @@ type Event struct {
 	Delivery *osm.Delivery  // of a delivery, cutthrough, suppressed, deferral or failure line whose Message is known
 	Early    []osm.Delivery // with an arrival: its deliveries that were logged before it
 	New      bool           // this is the arrival itself
+	Arrival  int            // with New: which of Batch.Arrivals it is
 	Done     bool           // completed: the message is forgotten at the next Add
 }
 
@@ -95,6 +96,7 @@ func (t *Tracker) tie(b *Batch, l *line) Event {
 	switch l.kind {
 	case exim.Arrival, exim.Fakereject:
 		t.arrival(b.slots[l.at], l.unix, &event)
+		event.Arrival = int(l.at)
 	case exim.Delivery, exim.Cutthrough, exim.Suppressed, exim.Deferral, exim.Failure:
 		t.attempt(l.key, &b.deliveries[l.at], &event)
 	case exim.Completed:
