@@ -35,6 +35,7 @@ type alarm struct {
 
 	sent, failed atomic.Uint64 // tries to deliver a letter
 
+	turns       uint64    // how often an incident has entered a new state, for the live feed
 	digested    time.Time // when the latest digest was due
 	digestSaved bool
 }
@@ -97,6 +98,7 @@ func (a *alarm) restoreDigest(_ string, blob []byte) (err error) {
 // turned tells those who are to know that an incident has entered a new state: the administrator with others of its
 // kind, the customer at once.
 func (a *alarm) turned(i *incident.Incident, now time.Time) {
+	a.turns++
 	a.group.Turned(i, now)
 	contact := a.panel.Contact(i.Account)
 	l, ok, err := a.notices.Turned(i, action.Customer{Address: contact.Address, Language: contact.Language, Reseller: contact.Reseller}, now)

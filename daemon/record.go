@@ -10,6 +10,7 @@ import (
 	"osm/exim"
 	"osm/store"
 	"osm/track"
+	"osm/web"
 )
 
 // Watch is told what the engine sees, as it happens, by the engine's goroutine: it must be quick and keep no pointer.
@@ -25,6 +26,7 @@ type record struct {
 	alarm *alarm
 	holds *holds
 	watch Watch
+	live  *web.Feed
 	log   *slog.Logger
 	last  time.Time // of the latest line that bore one
 	meter meter
@@ -47,6 +49,7 @@ func (r *record) Arrival(m *osm.Message) {
 		}
 		r.holds.arrival(m, time.Now())
 	}
+	r.live.Arrival(m)
 	if r.watch.Arrival != nil {
 		r.watch.Arrival(m)
 	}

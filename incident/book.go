@@ -185,6 +185,16 @@ func Sort(all []*Incident) {
 	})
 }
 
+// Live counts the incidents that are not over.
+func (b *Book) Live() (n int) {
+	for _, i := range b.byID {
+		if i.Live() {
+			n++
+		}
+	}
+	return n
+}
+
 // Changed tells whether Dirty has something to hand out.
 func (b *Book) Changed() bool { return len(b.dirty) > 0 }
 
