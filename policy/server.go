@@ -15,7 +15,8 @@ import (
 
 // ServerOptions are what a Server needs. Only Ask is required.
 type ServerOptions struct {
-	Ask      func(*Request) osm.Verdict // called from many goroutines at once
+	Ask      func(*Request) osm.Verdict // called from many goroutines at once; the Request is the server's
+	Quick    bool                       // Ask answers from memory
 	Fallback osm.Verdict                // answered without asking when there is too much to do
 	Allowed  func(uid int) bool         // which users may ask over a unix socket; nil: whoever can open it
 	Most     int                        // connections served at once; 0 means 1,000. As many again get the fallback
@@ -69,6 +70,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	context.AfterFunc(ctx, func() { l.Close() })
+	d := &desk{in: make([]byte, firstBuffer)}
 	for {
 		s.room <- struct{}{}
 		conn, err := l.Accept()
@@ -79,48 +81,98 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return err
 		}
+		c := &connection{Conn: conn, idle: s.options.Idle}
+		if s.atOnce(c, d) {
+			<-s.room
+			continue
+		}
 		wait.Go(func() {
 			defer func() { <-s.room }()
 			stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
 			defer stop()
-			s.serve(ctx, conn)
+			s.serve(ctx, c)
 		})
 	}
 }
 
-func (s *Server) serve(ctx context.Context, conn net.Conn) {
-	defer conn.Close()
+// desk is what answering takes, besides the connection.
+type desk struct {
+	in      []byte // of atOnce
+	request Request
+	out     []byte
+}
+
+// atOnce answers what has come already on a new connection, without waiting for more, and reports true when it is over.
+// Exim asks one question and shuts its side: a goroutine, a second thread that looks for it and the growth of its stack
+// would cost several times what the answer does, on processors that Exim needs.
+func (s *Server) atOnce(c *connection, d *desk) (over bool) {
+	if !s.allowed(c) {
+		c.Close()
+		return true
+	}
+	if !s.options.Quick {
+		return false
+	}
+	n, end := c.readNow(d.in)
+	c.in = d.in[:n]
+	if whole(c.in) {
+		end = !s.answer(c, d, s.busy.Load() >= int64(s.options.Most))
+		if !end && len(c.in) == 0 {
+			n, end = c.readNow(d.in)
+			c.in = d.in[:n]
+		}
+	}
+	if end {
+		c.Close()
+		return true
+	}
+	c.in = bytes.Clone(c.in)
+	return false
+}
+
+// allowed tells whether who is at the other end may ask.
+func (s *Server) allowed(c *connection) bool {
+	uid, ok := PeerUID(c.Conn)
+	if !ok || s.options.Allowed == nil || s.options.Allowed(uid) {
+		return true
+	}
+	s.counts.Refused.Add(1)
+	s.options.Logger.Warn("a user that may not ask tried to: see policy.users", "uid", uid)
+	return false
+}
+
+func (s *Server) serve(ctx context.Context, c *connection) {
+	defer c.Close()
 	overloaded := s.busy.Add(1) > int64(s.options.Most)
 	defer s.busy.Add(-1)
-	if uid, ok := PeerUID(conn); ok && s.options.Allowed != nil && !s.options.Allowed(uid) {
-		s.counts.Refused.Add(1)
-		s.options.Logger.Warn("a user that may not ask tried to: see policy.users", "uid", uid)
-		return
-	}
-	c := connection{Conn: conn, idle: s.options.Idle, in: make([]byte, 0, firstBuffer)}
-	var out []byte
-	var request Request
+	var d desk
 	for {
 		if err := c.receive(ctx); err != nil {
 			if errors.Is(err, ErrTooLarge) {
-				s.malformed(conn, err)
+				s.malformed(c, err)
 			}
 			return
 		}
-		n, err := request.parse(c.in)
-		if err != nil {
-			s.malformed(conn, err)
+		if !s.answer(c, &d, overloaded) {
 			return
 		}
-		out = AppendAnswer(out[:0], s.answer(&request, overloaded))
-		if _, err := conn.Write(out); err != nil {
-			return
-		}
-		c.in = append(c.in[:0], bytes.TrimLeft(c.in[n:], "\r\n")...)
 	}
 }
 
-func (s *Server) answer(r *Request, overloaded bool) osm.Verdict {
+// answer answers the request that c.in begins with. It reports false when the connection can't go on.
+func (s *Server) answer(c *connection, d *desk, overloaded bool) bool {
+	n, err := d.request.parse(c.in)
+	if err != nil {
+		s.malformed(c, err)
+		return false
+	}
+	d.out = AppendAnswer(d.out[:0], s.verdict(&d.request, overloaded))
+	c.in = append(c.in[:0], bytes.TrimLeft(c.in[n:], "\r\n")...)
+	_, err = c.Write(d.out)
+	return err == nil
+}
+
+func (s *Server) verdict(r *Request, overloaded bool) osm.Verdict {
 	s.counts.Asked.Add(1)
 	if overloaded {
 		s.counts.Overload.Add(1)
@@ -135,44 +187,4 @@ func (s *Server) malformed(conn net.Conn, err error) {
 	s.counts.Malformed.Add(1)
 	s.options.Logger.Warn("a policy request can't be read", "error", err)
 	conn.Write([]byte("action=ERROR malformed request\n\n")) // best effort: the connection is closed either way
-}
-
-// connection is one that is served, and what has come on it.
-type connection struct {
-	net.Conn
-	in    []byte
-	idle  time.Duration
-	since time.Time // when the read deadline was set last
-}
-
-// receive reads until in begins with a whole request.
-func (c *connection) receive(ctx context.Context) error {
-	for looked := 0; !whole(c.in[looked:]); {
-		looked = max(0, len(c.in)-2) // the two may be the beginning of its end
-		if len(c.in) >= maxRequest {
-			return ErrTooLarge
-		}
-		if len(c.in) == cap(c.in) {
-			c.in = append(c.in, make([]byte, cap(c.in))...)[:len(c.in)]
-		}
-		if now := time.Now(); now.Sub(c.since) > c.idle/8 { // not for each of many quick ones
-			if err := c.SetReadDeadline(now.Add(c.idle)); err != nil {
-				return err
-			}
-			if c.since = now; ctx.Err() != nil { // the end of ctx has set another one, perhaps just before
-				return ctx.Err()
-			}
-		}
-		n, err := c.Read(c.in[len(c.in):cap(c.in)])
-		c.in = c.in[:len(c.in)+n]
-		if err != nil && n == 0 {
-			return err
-		}
-	}
-	return nil
-}
-
-// whole tells whether there is an empty line: it ends a request. Mostly the last one is it.
-func whole(in []byte) bool {
-	return bytes.HasSuffix(in, []byte("\n\n")) || bytes.Contains(in, []byte("\n\n")) || bytes.Contains(in, []byte("\n\r\n"))
 }

@@ -68,8 +68,14 @@ func startServer(t *testing.T, o ServerOptions) (*Server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	s := NewServer(o)
+	serve(t, s, l)
+	return s, socket
+}
+
+// serve lets a server answer until the test ends.
+func serve(t *testing.T, s *Server, l net.Listener) {
+	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx, l) }()
 	t.Cleanup(func() {
@@ -78,7 +84,6 @@ func startServer(t *testing.T, o ServerOptions) (*Server, string) {
 			t.Error(err)
 		}
 	})
-	return s, socket
 }
 
 func dial(t *testing.T, socket string) *net.UnixConn {
@@ -102,8 +107,47 @@ func request(sender string) string {
 	return "request=smtpd_access_policy\nprotocol_state=DATA\nsender=" + sender + "\n\n"
 }
 
-func TestServerManyOnOneConnection(t *testing.T) {
-	_, socket := startServer(t, ServerOptions{Ask: rejectsBob})
+func TestServer(t *testing.T) {
+	for name, test := range map[string]func(*testing.T, ServerOptions){"many on one connection": serverManyOnOneConnection,
+		"write side shut": serverWriteSideShut, "bad requests": serverBadRequests, "other users": serverRefusesOtherUsers,
+		"many at once": serverManyAtOnce, "sent before": serverSentBefore} {
+		for _, quick := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, quick %v", name, quick), func(t *testing.T) { test(t, ServerOptions{Ask: rejectsBob, Quick: quick}) })
+		}
+	}
+}
+
+// serverSentBefore: what was sent before the connection is accepted is answered at once, and so is what follows it.
+func serverSentBefore(t *testing.T, o ServerOptions) {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.TrimSuffix(request("bob"), "\n") + "future=" + strings.Repeat("x", 3*firstBuffer) + "\n\n"
+	conns := map[string]*net.UnixConn{}
+	for _, text := range []string{"", "request=", request("bob"), request("alice") + request("bob"), request("bob") + "request=smtpd", long} {
+		conns[text] = dial(t, l.Addr().String())
+		fmt.Fprint(conns[text], text)
+		if text != "request=" {
+			conns[text].CloseWrite()
+		}
+	}
+	serve(t, NewServer(o), l)
+	fmt.Fprint(conns["request="], request("alice")[len("request="):]+request("bob"))
+	conns["request="].CloseWrite()
+	for text, c := range conns {
+		want := strings.Repeat("action=DUNNO\n\n", strings.Count(text, "alice")) + strings.Repeat("action=REJECT 5.7.1 no\n\n", strings.Count(text, "bob"))
+		if text == "request=" {
+			want = "action=DUNNO\n\naction=REJECT 5.7.1 no\n\n"
+		}
+		if all, err := io.ReadAll(c); err != nil || string(all) != want {
+			t.Errorf("%.80q: %q, %v", text, all, err)
+		}
+	}
+}
+
+func serverManyOnOneConnection(t *testing.T, o ServerOptions) {
+	_, socket := startServer(t, o)
 	c := dial(t, socket)
 	in := bufio.NewReader(c)
 	answer := func() string {
@@ -128,8 +172,8 @@ func TestServerManyOnOneConnection(t *testing.T) {
 	}
 }
 
-func TestServerWriteSideShut(t *testing.T) {
-	_, socket := startServer(t, ServerOptions{Ask: rejectsBob})
+func serverWriteSideShut(t *testing.T, o ServerOptions) {
+	_, socket := startServer(t, o)
 	c := dial(t, socket)
 	text := request("bob")
 	for i := range len(text) { // as slowly as it gets
@@ -142,8 +186,9 @@ func TestServerWriteSideShut(t *testing.T) {
 	}
 }
 
-func TestServerBadRequests(t *testing.T) {
-	s, socket := startServer(t, ServerOptions{Ask: func(*Request) osm.Verdict { t.Error("asked"); return osm.Verdict{} }})
+func serverBadRequests(t *testing.T, o ServerOptions) {
+	o.Ask = func(*Request) osm.Verdict { t.Error("asked"); return osm.Verdict{} }
+	s, socket := startServer(t, o)
 	for name, text := range map[string]string{"garbage": "\x00\xff\n\n", "empty": "\n\n", "huge": strings.Repeat("x", maxRequest+1), "torn": "request=smtpd_acc"} {
 		c := dial(t, socket)
 		fmt.Fprint(c, text)
@@ -158,9 +203,10 @@ func TestServerBadRequests(t *testing.T) {
 	}
 }
 
-func TestServerRefusesOtherUsers(t *testing.T) {
+func serverRefusesOtherUsers(t *testing.T, o ServerOptions) {
 	uid := os.Getuid()
-	s, socket := startServer(t, ServerOptions{Ask: rejectsBob, Allowed: func(u int) bool { return u != uid }})
+	o.Allowed = func(u int) bool { return u != uid }
+	s, socket := startServer(t, o)
 	c := dial(t, socket)
 	fmt.Fprint(c, request("alice"))
 	all, _ := io.ReadAll(c)
@@ -192,8 +238,8 @@ func TestServerOverload(t *testing.T) {
 	}
 }
 
-func TestServerManyAtOnce(t *testing.T) {
-	_, socket := startServer(t, ServerOptions{Ask: rejectsBob})
+func serverManyAtOnce(t *testing.T, o ServerOptions) {
+	_, socket := startServer(t, o)
 	var wait sync.WaitGroup
 	for i := range 100 {
 		wait.Go(func() {
