@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -215,5 +216,35 @@ func TestOwnAddressListed(t *testing.T) {
 	}
 	if l := s.opinions().Listings; len(l) != 1 || len(l[0].Suspects) != 1 || !s.checksChanged() {
 		t.Errorf("%+v", l)
+	}
+}
+
+// TestDoctorTellsOfChecks: what is wrong is said in words, with the reason; what works is one line.
+func TestDoctorTellsOfChecks(t *testing.T) {
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	o := &web.Opinions{Listings: []check.Listed{{Address: "203.0.113.5", List: "bl.example", Code: "127.0.0.2", Name: "spam", Since: at,
+		Suspects: []check.Suspect{{Key: osm.Key{Kind: osm.KeyLogin, Value: "bob"}, Rule: "burst", Messages: 400, Incident: "IABC"}}},
+		{Address: "203.0.113.5", List: "old.example", Since: at, Until: at}}}
+	o.Notices = []string{"no public address"}
+	o.Servers = []check.ServerStat{{Server: "192.0.2.53:53", Dead: true, Error: "timeout"}, {Server: "192.0.2.54:53", Asked: 100, Slow: 50}, {Server: "192.0.2.55:53", Asked: 100}}
+	o.Checks = []check.Stat{{Name: "dnsbl zen.spamhaus.org", Asked: 9, Failed: 5, Open: true, Error: "answers 127.255.255.254: public resolver", Last: at},
+		{Name: "dnsbl bl.example", Asked: 9, Passed: 4, Error: "as many as allowed", Last: at}, {Name: "spf", Asked: 1000, Cached: 900, Failed: 3, Last: at}}
+	var got strings.Builder
+	for _, f := range examineChecks(o) {
+		fmt.Fprintln(&got, f.State, f.About, f.Text, f.Lines)
+	}
+	for _, want := range []string{"problem checks no public address", "problem resolver 192.0.2.53:53 does not answer", "notice resolver 192.0.2.54:53 is slow",
+		"problem check dnsbl zen.spamhaus.org is not asked for a while, it has failed again and again: answers 127.255.255.254: public resolver",
+		"notice check dnsbl bl.example 0 of 9 questions failed, 4 were not put", "ok check spf asked 1000 times, 900 answered from memory",
+		"problem own addresses 203.0.113.5 is on bl.example (127.0.0.2 spam) since 2026-11-23 12:00:00 [suspect: login:bob, burst, 400 messages, incident IABC]"} {
+		if !strings.Contains(got.String(), want) {
+			t.Errorf("no %q in\n%s", want, got.String())
+		}
+	}
+	if n := strings.Count(got.String(), "\n"); n != 7 {
+		t.Errorf("%d findings:\n%s", n, got.String())
+	}
+	if len(examineChecks(nil)) > 0 {
+		t.Error("something is told of checks that there are not")
 	}
 }
