@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"policy":   {"window"},
 	"incident": {"window"},
 	"hold":     {"window"},
+	"plugin":   {},
 	"gateway":  rooms,
 	"web":      append([]string{"chart"}, rooms...),
 	"config":   append([]string{"gateway", "web"}, rooms...),
@@ -38,7 +39,7 @@ var arrows = map[string][]string{
 }
 
 var rooms = []string{"action", "hold", "incident", "policy", "detect", "check", "enrich", "panel", "track", "store", "tail", "exim", "window",
-	"netwatch", "fleet", "access"}
+	"netwatch", "fleet", "access", "plugin"}
 
 // source is one Go file of the module that is not a test.
 type source struct {

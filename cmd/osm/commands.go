@@ -40,6 +40,7 @@ func (p *program) commands() []entry {
 		{run, p.demo()},
 		{setUp, p.configuration()},
 		{setUp, p.exim()},
+		{setUp, p.panel()},
 		{setUp, p.doctor()},
 		{setUp, p.testAlert()},
 		{setUp, p.man()},
