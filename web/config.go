@@ -78,6 +78,11 @@ func (c *Config) Check(report func(key, problem string)) {
 	}
 }
 
+// TicketURL is the address at which a ticket is used.
+func (c *Config) TicketURL(secret string) string {
+	return c.Origin() + c.BasePath + ticketPath + secret
+}
+
 // isOrigin tells whether a text is a scheme, a host and at most a port (RFC 6454).
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
@@ -93,8 +98,8 @@ func network(text string) (netip.Prefix, error) {
 	return netip.ParsePrefix(text)
 }
 
-// origin is where browsers reach the pages.
-func (c *Config) origin() string {
+// Origin is where browsers reach the pages, without the base path.
+func (c *Config) Origin() string {
 	if c.URL != "" {
 		return c.URL
 	}

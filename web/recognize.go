@@ -110,8 +110,8 @@ func expand(scope string) []Right {
 	return all
 }
 
-// checkScopes reports a scope that there is not.
-func checkScopes(scopes []string) error {
+// CheckScopes reports a scope of a token that there is not.
+func CheckScopes(scopes []string) error {
 	for _, scope := range scopes {
 		if _, known := roles[Right(scope)]; !known && scope != ReadScope {
 			var all []string

@@ -112,7 +112,7 @@ func New(o Options) (*Server, error) {
 		}
 		s.trusted = append(s.trusted, n)
 	}
-	if err := s.origins.AddTrustedOrigin(o.Config.origin()); err != nil {
+	if err := s.origins.AddTrustedOrigin(o.Config.Origin()); err != nil {
 		return nil, fmt.Errorf("web.url: %w", err)
 	}
 	s.policy = contentPolicy(&o.Config)
@@ -135,14 +135,14 @@ func New(o Options) (*Server, error) {
 func (s *Server) openSessions() {
 	s.sessions = &scs.SessionManager{Lifetime: time.Duration(s.o.Config.Session), Store: s.o.Access.Sessions(), Codec: access.SessionCodec{},
 		HashTokenInStore: true}
-	passkeys, err := s.o.Access.Passkeys(s.o.Config.origin())
+	passkeys, err := s.o.Access.Passkeys(s.o.Config.Origin())
 	if err != nil {
 		s.o.Logger.Info("there are no passkeys: web.url must have a name", "error", err)
 	}
 	s.passkeys = passkeys
 	if c := &s.o.Config.OIDC; c.Issuer != "" {
 		s.sso = s.o.Access.SSO(access.SSOOptions{Issuer: c.Issuer, Client: c.Client, Secret: c.Secret.Reveal(), Claim: c.Claim,
-			Redirect: s.o.Config.origin() + s.o.Config.BasePath + oidcBack})
+			Redirect: s.o.Config.Origin() + s.o.Config.BasePath + oidcBack})
 	}
 }
 

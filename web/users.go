@@ -123,12 +123,12 @@ func (s *Server) makeLink(ctx context.Context, account, page string, span time.D
 	if err != nil {
 		return nil, err
 	}
-	return &MadeLink{URL: s.o.Config.origin() + s.path(linkPath) + token, Until: until}, nil
+	return &MadeLink{URL: s.o.Config.Origin() + s.path(linkPath) + token, Until: until}, nil
 }
 
 // makeToken makes a token of a user.
 func (s *Server) makeToken(ctx context.Context, user string, n NewToken) (*MadeToken, error) {
-	if err := checkScopes(n.Scopes); err != nil {
+	if err := CheckScopes(n.Scopes); err != nil {
 		return nil, err
 	}
 	t := access.Token{User: user, Name: n.Name, Scopes: append([]string{}, n.Scopes...)}

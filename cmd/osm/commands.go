@@ -41,6 +41,7 @@ func (p *program) commands() []entry {
 		{setUp, p.configuration()},
 		{setUp, p.exim()},
 		{setUp, p.panel()},
+		{setUp, p.user()},
 		{setUp, p.doctor()},
 		{setUp, p.testAlert()},
 		{setUp, p.man()},
