@@ -128,7 +128,11 @@ func sourceMetrics() []metric {
 		}},
 		{"osm_store_up", "1 where the history can be written.", gauge, nil, func(w *metered, t teller) { t.value(truth(w.store.Err == nil)) }},
 		{"osm_store_bytes", "Size of the history's file.", gauge, nil, func(w *metered, t teller) { t.value(float64(w.store.Size)) }},
-		{"osm_store_days", "Days that the history has.", gauge, nil, func(w *metered, t teller) { t.value(float64(w.store.Days)) }},
+		{"osm_store_oldest_timestamp_seconds", "Begin of the oldest day that the history has (Unix time).", gauge, nil, func(w *metered, t teller) {
+			if !w.store.Oldest.IsZero() {
+				t.value(float64(w.store.Oldest.Unix()))
+			}
+		}},
 		{"osm_store_pending", "Lines, messages, deliveries and events that are not saved yet.", gauge, nil,
 			func(w *metered, t teller) { t.value(float64(w.pending)) }},
 		{"osm_store_flush_seconds", "How long saving takes.", histogram, nil, func(w *metered, t teller) { w.flushes.tell(t) }},

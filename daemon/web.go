@@ -14,6 +14,10 @@ import (
 
 // newWeb puts the pages and the API together. Nothing is opened yet.
 func (s *session) newWeb() (*web.Server, error) {
+	metrics, err := s.gatherer()
+	if err != nil {
+		return nil, err
+	}
 	return web.New(web.Options{
 		Config: s.cfg.Web, Access: s.access, History: s.store.Reader, Logger: s.options.Logger, Now: time.Now, Zone: s.zone,
 		Host: s.cfg.Alert.HostName(),
@@ -46,6 +50,7 @@ func (s *session) newWeb() (*web.Server, error) {
 		Doctor:    s.doctor,
 		Opinions:  s.opinions,
 		RuleCalls: s.ruleCalls(),
+		Metrics:   metrics,
 		Feed:      s.live,
 	})
 }

@@ -30,12 +30,13 @@ func (p *program) serve() *cobra.Command {
 			}
 			log := slog.New(slog.NewTextHandler(p.err, nil))
 			d, err := service.New(loaded.Config, service.Options{
-				Logger: log,
-				Zone:   zone,
-				Start:  tail.StartOldest,
-				Load:   p.load,
-				Rules:  config.NewRuleFile(p.config),
-				Ready:  func() { notify(log, daemon.SdNotifyReady) },
+				Logger:  log,
+				Version: versionText(),
+				Zone:    zone,
+				Start:   tail.StartOldest,
+				Load:    p.load,
+				Rules:   config.NewRuleFile(p.config),
+				Ready:   func() { notify(log, daemon.SdNotifyReady) },
 			})
 			if err != nil {
 				return err
