@@ -44,6 +44,9 @@ func schemaName(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	if t == reflect.TypeFor[Finding]() { // beside osm.Finding
+		return "DoctorFinding"
+	}
 	name := huma.DefaultSchemaNamer(t, hint)
 	room := t.PkgPath()[strings.LastIndexByte(t.PkgPath(), '/')+1:]
 	if t.Name() == "" || room == "" || room == "osm" || room == "web" || room == "huma" || room == "v2" {

@@ -16,7 +16,7 @@ type nowView struct {
 	*Overview
 	answer
 	Day        Counts // the sum of the last 24 hours
-	Cases      []incidentCase
+	Cases      []*incidentCase
 	MoreCases  int
 	Rate       template.HTML
 	DayPicture template.HTML
@@ -74,7 +74,7 @@ func (s *Server) nowPage(r *http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.Cases = append(v.Cases, *c)
+		v.Cases = append(v.Cases, c)
 	}
 	if v.answer, err = nowAnswer(say, v, leaking); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func nowAnswer(say *speech, v *nowView, leaking int) (a answer, err error) {
 	}
 	first := func(of string) template.HTML {
 		for i := range v.Cases {
-			if c := &v.Cases[i]; (c.What == "leaking") == (of == "leaking") {
+			if c := v.Cases[i]; (c.What == "leaking") == (of == "leaking") {
 				return isolate(cutRunes(c.Key.Value, 80))
 			}
 		}

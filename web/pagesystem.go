@@ -32,7 +32,7 @@ func (s *Server) listsPage(r *http.Request) (any, error) {
 			v.Entries = append(v.Entries, e)
 		}
 	}
-	if v.More = len(v.Entries) - listMost; v.More > 0 {
+	if v.More = max(0, len(v.Entries)-listMost); v.More > 0 {
 		v.Entries = v.Entries[:listMost]
 	}
 	if viewer := ViewerOf(r.Context()); viewer.May(SeeSuspensions) {

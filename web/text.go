@@ -165,7 +165,7 @@ func (t text) form(tag language.Tag, n any) string {
 	if !ok || len(t) == 1 {
 		return t[plural.Other]
 	}
-	if words, ok := t[plural.Cardinal.MatchPlural(tag, int(number%10_000_000), 0, 0, 0, 0)]; ok {
+	if words, ok := t[plural.Cardinal.MatchPlural(tag, int(max(number, -number)%10_000_000), 0, 0, 0, 0)]; ok {
 		return words
 	}
 	return t[plural.Other]
