@@ -92,7 +92,7 @@ func (s *session) bdat(c command) {
 	}
 	if !s.mail.begun || len(s.mail.recipients)+len(s.mail.discarded) == 0 {
 		s.refuse(503, "5.5.1", "MAIL and RCPT first")
-		s.over = s.skip(size) != nil
+		s.over = !s.flush() || s.skip(size) != nil
 		return
 	}
 	t := s.mail.transfer

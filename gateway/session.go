@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -73,12 +74,32 @@ func (s *session) hurry() {
 }
 
 func (s *session) close() {
+	s.drop()
+	s.tellStopped()
 	s.release()
 	if s.admitted.IsValid() {
 		s.g.limiter.dismiss(s.admitted)
 	}
+	if s.over && s.ctx.Err() == nil {
+		s.linger()
+	}
 	s.conn.Close()
 }
+
+// linger lets the client read the last answer: closing a socket with unread input takes it away (RFC 1122 section
+// 4.2.2.13).
+func (s *session) linger() {
+	tcp, ok := s.raw.(*net.TCPConn)
+	if !ok || tcp.CloseWrite() != nil || tcp.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
+		return
+	}
+	io.CopyN(io.Discard, tcp, lingerMost) // what comes is of no interest any more
+}
+
+const (
+	lingerFor  = 2 * time.Second
+	lingerMost = 1 << 20
+)
 
 // run is the dialogue from the first byte to the last.
 func (s *session) run() {

@@ -105,8 +105,8 @@ func (t *transfer) refuseContent(why error) {
 		t.fail(appendAnswer(nil, 554, "5.6.0", why.Error()))
 		return
 	}
-	t.s.errors++
 	t.s.g.counts.Smuggling.Add(1)
+	t.s.over = true // what follows may be meant to be taken for commands
 	t.fail(appendAnswer(nil, 550, "5.6.0", why.Error()))
 }
 

@@ -83,6 +83,7 @@ func newSink(t testing.TB, change func(*smtp.Server)) *sink {
 	go func() { ended <- s.server.Serve(l) }()
 	t.Cleanup(func() {
 		s.server.Close()
+		l.Close() // the server does not know it when Close comes before Serve
 		<-ended
 	})
 	return s
@@ -174,6 +175,17 @@ func (s *sinkSession) Data(r io.Reader) error {
 	default:
 	}
 	return &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: fmt.Sprintf("OK id=%d", len(s.letters))}
+}
+
+// deadAddress is one that nobody listens on.
+func deadAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func (s *sink) all() []letter {
