@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +49,7 @@ func start(t *testing.T, dir string, change func(*config.Config)) *running {
 	d.log = &logWriter{t: t, path: d.cfg.Exim.Log, at: time.Now().Add(-time.Minute).Truncate(time.Second)}
 	d.log.write(1)
 	daemon, err := New(d.cfg, Options{Start: tail.StartOldest, Watch: Watch{Arrival: func(m *osm.Message) { d.seen <- *m }},
-		Load: func() (*config.Loaded, error) { return config.Load(filepath.Join(dir, "osm.toml")) }})
+		Key: filepath.Join(dir, "rewrite.key"), Load: func() (*config.Loaded, error) { return config.Load(filepath.Join(dir, "osm.toml")) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,14 +266,43 @@ func TestReload(t *testing.T) {
 	if got := d.ask(question, messageID(d.log.at, 70001)); got != "action=DUNNO" {
 		t.Errorf("after a bad file: %q", got)
 	}
-	writeFile(t, dir, "osm.toml", "[[rule]]\nname = \"all\"\nwhen = \"true\"\naction = \"reject\"\n[tail]\npoll = \"1s\"\n")
+	if _, err := policy.CreateKey(filepath.Join(dir, "rewrite.key")); err != nil {
+		t.Fatal(err)
+	}
+	file := "[[rule]]\nname = \"all\"\nwhen = \"true\"\naction = \"reject\"\n[tail]\npoll = \"1s\"\n[hold]\ngrace = \"1m\"\n[action]\nper_hour = 1\n"
+	writeFile(t, dir, "osm.toml", file)
 	var r web.Reloaded
-	if err := d.control(http.MethodPost, "reload", nil, &r); err != nil || !strings.Contains(strings.Join(r.Changed, " "), "rule") ||
-		!strings.Contains(strings.Join(r.Restart, " "), "tail") {
+	if err := d.control(http.MethodPost, "reload", nil, &r); err != nil || !slices.Equal(r.Changed, []string{"rule", "hold.grace", "action.per_hour"}) ||
+		!slices.Contains(r.Restart, "tail.poll") {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if got := d.ask(question, messageID(d.log.at, 70002)); !strings.HasPrefix(got, "action=REJECT") {
 		t.Errorf("after the reload: %q", got)
+	}
+	if got := d.ask("protocol_state=REWRITE\nrecipient=x@far.example\nqueue_id=%s", messageID(d.log.at, 70003)); !strings.HasPrefix(got, "action=REDIRECT r.") {
+		t.Errorf("with a key that was made later: %q", got)
+	}
+	writeFile(t, dir, "osm.toml", file+"[policy]\nmode = \"shadow\"\n")
+	if err := d.control(http.MethodPost, "reload", nil, &r); err != nil || !slices.Equal(r.Changed, []string{"policy.mode"}) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if got := d.ask(question, messageID(d.log.at, 70004)); got != "action=DUNNO" {
+		t.Errorf("in shadow: %q", got)
+	}
+}
+
+// TestEverySettingHasAName: a reload can name whatever has changed.
+func TestEverySettingHasAName(t *testing.T) {
+	names := changes("", reflect.ValueOf(config.Config{}), reflect.ValueOf(config.Defaults()))
+	for _, want := range []string{"hold.keep", "policy.socket", "detect.suspect"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is not among %v", want, names)
+		}
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
+			t.Errorf("a setting is called %q", name)
+		}
 	}
 }
 

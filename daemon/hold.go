@@ -20,7 +20,7 @@ const holdState = "hold/"
 // of its own (see keepHeld) keeps it in step with Exim's queue. It is guarded by the session's mutex but for what
 // says otherwise.
 type holds struct {
-	cfg     hold.Config
+	cfg     atomic.Pointer[hold.Config] // any goroutine
 	book    *hold.Book
 	stops   *suspender
 	soon    []osm.Key     // senders that a person has just forgiven
@@ -37,9 +37,17 @@ type holds struct {
 const pushes = 100
 
 func newHolds(cfg hold.Config) *holds {
-	return &holds{cfg: cfg, book: hold.NewBook(cfg), stops: newSuspender(), changed: make(chan struct{}),
-		wake: make(chan struct{}, 1),
+	h := &holds{book: hold.NewBook(cfg), stops: newSuspender(), changed: make(chan struct{}), wake: make(chan struct{}, 1),
 		push: make(chan exim.Place, pushes)}
+	h.cfg.Store(&cfg)
+	return h
+}
+
+// configure changes the settings.
+func (h *holds) configure(cfg hold.Config) {
+	h.cfg.Store(&cfg)
+	h.book.Configure(cfg)
+	h.awake()
 }
 
 // awake makes the worker look for something to do.
@@ -103,7 +111,7 @@ func (h *holds) delivery(m *osm.Message, d *osm.Delivery) {
 func (h *holds) released(id, _ string) bool {
 	m, ok := h.book.Get(id)
 	return ok && (m.State == hold.Releasing || m.State == hold.Released ||
-		m.State == hold.Expired && h.cfg.Expire == hold.ExpireRelease)
+		m.State == hold.Expired && h.cfg.Load().Expire == hold.ExpireRelease)
 }
 
 // keepSecret makes the key of release tokens where there is none.
@@ -160,7 +168,7 @@ func (s *session) keepHeld(ctx context.Context) {
 		}
 		if q != nil {
 			s.carryOut(ctx, q)
-			if time.Since(walked) >= time.Duration(h.cfg.Walk) {
+			if time.Since(walked) >= time.Duration(h.cfg.Load().Walk) {
 				s.lookThrough(ctx, q)
 				walked = time.Now()
 			}
@@ -170,7 +178,7 @@ func (s *session) keepHeld(ctx context.Context) {
 		s.mu.Lock()
 		due := h.book.Next()
 		s.mu.Unlock()
-		next := max(time.Until(walked.Add(time.Duration(h.cfg.Walk))), time.Second)
+		next := max(time.Until(walked.Add(time.Duration(h.cfg.Load().Walk))), time.Second)
 		if q == nil {
 			next = retryMost
 		} else if !due.IsZero() {

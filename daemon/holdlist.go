@@ -164,7 +164,7 @@ func (s *session) heldOne(scope access.Scope, id string, now time.Time) (*web.He
 	one := &web.HeldOne{Message: m, Automatic: g.Automatic}
 	if q := s.holds.queue.Load(); q != nil && m.State.Live() {
 		one.Sample = readSample(q, id)
-		one.Token = hold.Sign(secret, id, now.Add(time.Duration(s.holds.cfg.LinkFor)))
+		one.Token = hold.Sign(secret, id, now.Add(time.Duration(s.holds.cfg.Load().LinkFor)))
 	}
 	return one, nil
 }

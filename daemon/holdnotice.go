@@ -65,10 +65,10 @@ func (s *session) tellAll(n hold.Notice, all bySender) {
 	secret, host := s.holds.book.Secret(), s.cfg.Alert.HostName()
 	s.mu.Unlock()
 	link := func(id string) string {
-		if s.holds.cfg.Link == "" || n != hold.HeldNotice {
+		if s.holds.cfg.Load().Link == "" || n != hold.HeldNotice {
 			return ""
 		}
-		return s.holds.cfg.Link + hold.Sign(secret, id, now.Add(time.Duration(s.holds.cfg.LinkFor)))
+		return s.holds.cfg.Load().Link + hold.Sign(secret, id, now.Add(time.Duration(s.holds.cfg.Load().LinkFor)))
 	}
 	for key, at := range all {
 		subject, text := n.Text(host, at.some, at.count, link)

@@ -140,7 +140,7 @@ func (s *session) orderEach(o heldOrder, by string, now time.Time) *web.HeldAnsw
 	a := &web.HeldAnswer{What: o.What, DryRun: o.DryRun, Keys: []osm.Key{}, IDs: []string{}, Failed: []string{},
 		More: []policy.Deed{}}
 	if o.What == web.Delete && !o.Now {
-		a.Due = now.Add(time.Duration(s.holds.cfg.Grace))
+		a.Due = now.Add(time.Duration(s.holds.cfg.Load().Grace))
 	}
 	if len(o.IDs) > 0 {
 		s.mu.Lock()

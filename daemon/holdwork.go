@@ -89,7 +89,7 @@ func (s *session) done(ctx context.Context, work []hold.Message, failed map[stri
 			default: // the queue runner takes it
 			}
 		}
-		if after.State == hold.Expired && s.holds.cfg.NoticeEnd {
+		if after.State == hold.Expired && s.holds.cfg.Load().NoticeEnd {
 			expired.add(&after)
 		}
 	}
@@ -101,6 +101,9 @@ func (s *session) done(ctx context.Context, work []hold.Message, failed map[stri
 func (s *session) lookThrough(ctx context.Context, q *exim.Queue) {
 	whole, began := s.walkSpool(ctx, q)
 	if whole {
+		s.mu.Lock()
+		s.holds.book.EndWalk()
+		s.mu.Unlock()
 		s.dropMissing(ctx, q, began)
 	}
 	for round := false; !round && ctx.Err() == nil; {
@@ -112,7 +115,7 @@ func (s *session) lookThrough(ctx context.Context, q *exim.Queue) {
 	s.holds.book.SweepGroups(time.Now())
 	s.mu.Unlock()
 	s.releaseAllCleared()
-	if s.holds.cfg.NoticeHeld {
+	if s.holds.cfg.Load().NoticeHeld {
 		s.noticeHeld()
 	}
 }

@@ -75,8 +75,15 @@ func (s *session) openPolicy(ctx context.Context) (func() error, error) {
 	}, nil
 }
 
-// openRewriter reads the key of rewritten addresses. Without one the rewriting way is not in use.
+// openRewriter reads the key of rewritten addresses, unless that has been done. Without one the rewriting way is not in
+// use; osm exim install may make it while the daemon runs.
 func (s *session) openRewriter() error {
+	s.mu.Lock()
+	known := s.engine.Rewriter != nil
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
 	w, err := policy.OpenRewriter(s.options.key())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -292,6 +292,9 @@ func (s *session) tend(now time.Time) {
 	if _, err := s.panel.Reload(now); err != nil {
 		s.options.Logger.Warn("the panel's map of accounts can't be read; the old one is used on", "error", err)
 	}
+	if err := s.openRewriter(); err != nil {
+		s.options.Logger.Warn("mail can't be held by rewriting", "error", err)
+	}
 	use := s.engine.Enrich.Reload(now)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -259,11 +259,10 @@ func (s *session) carry(ctx context.Context, x action.Suspension) {
 // suspendRefused starts what follows by itself when a sender was stopped.
 func (s *session) suspendRefused(now time.Time) {
 	s.mu.Lock()
-	refused := s.stops.refused
+	refused, cfg, mode := s.stops.refused, s.cfg.Action, s.cfg.Policy.Mode
 	s.stops.refused = nil
 	s.mu.Unlock()
-	cfg := &s.cfg.Action
-	if len(cfg.Automatic) == 0 || s.cfg.Policy.Mode == policy.Shadow {
+	if len(cfg.Automatic) == 0 || mode == policy.Shadow {
 		return
 	}
 	for _, subject := range refused {
@@ -279,13 +278,13 @@ func (s *session) suspendRefused(now time.Time) {
 			continue
 		}
 		for _, means := range cfg.Automatic {
-			s.suspendOne(means, subject, now)
+			s.suspendOne(means, subject, cfg.For, now)
 		}
 	}
 }
 
 // suspendOne suspends a sender by itself by one means, unless that has been done.
-func (s *session) suspendOne(means action.Means, subject action.Subject, now time.Time) {
+func (s *session) suspendOne(means action.Means, subject action.Subject, span osm.Duration, now time.Time) {
 	s.mu.Lock()
 	done := means != action.ByList && s.stops.book.Suspended(subject.Key, means) || means == action.ByList &&
 		s.ledger.Listed(subject.Key)
@@ -293,7 +292,7 @@ func (s *session) suspendOne(means action.Means, subject action.Subject, now tim
 	if done {
 		return
 	}
-	_, err := s.suspend(web.SuspendOrder{What: web.Suspend, Key: subject.Key, With: []action.Means{means}, For: s.cfg.Action.For,
+	_, err := s.suspend(web.SuspendOrder{What: web.Suspend, Key: subject.Key, With: []action.Means{means}, For: span,
 		Reason: "the detection has stopped it"}, subject.Account, bySelf, now)
 	if err != nil {
 		s.options.Logger.Warn("a sender that was stopped is not suspended", "key",

@@ -19,6 +19,7 @@ type Book struct {
 	mixed  bool       // they were restored
 	hand   int        // how far Sweep has come
 	walk   uint32     // number of the current walk through the spool
+	whole  uint32     // of the latest that saw all of it
 	secret []byte
 	dirty  map[string]bool // keys of the kept state
 	lost   uint64
@@ -28,6 +29,9 @@ type Book struct {
 func NewBook(cfg Config) *Book {
 	return &Book{cfg: cfg, byID: map[string]*Message{}, groups: map[osm.Key]*Group{}, dirty: map[string]bool{}}
 }
+
+// Configure changes the settings; what is held keeps the end that it has.
+func (b *Book) Configure(cfg Config) { b.cfg = cfg }
 
 // Hold enters a message that is held from now on, with the score that the detection gave its sender (0: it was not
 // the detection). One that is there already keeps what is known of it, unless it had left: then somebody has frozen

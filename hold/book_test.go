@@ -118,6 +118,7 @@ func TestExpiry(t *testing.T) {
 		b.Work(10, noon)
 		b.Done("id-1", nil, noon)
 		end := noon.Add(7 * 24 * time.Hour)
+		walkWhole(b)
 		sweep(b, end.Add(-time.Second))
 		if len(b.Work(10, end)) != 0 {
 			t.Error("it expires too early")
@@ -133,6 +134,41 @@ func TestExpiry(t *testing.T) {
 		if m, _ := b.Done(work[0].ID, nil, end); m.State != Expired {
 			t.Errorf("%+v", m)
 		}
+	}
+}
+
+// walkWhole looks through a spool in which some messages are left.
+func walkWhole(b *Book, ids ...string) {
+	b.BeginWalk()
+	for _, id := range ids {
+		b.Saw(id, "")
+	}
+	b.EndWalk()
+}
+
+// TestRemembersWhatWaits: a message that was released and waits in the queue for days, its receiver being out of reach, is
+// remembered as long as it does: where mail is held by rewriting, Exim asks at every attempt.
+func TestRemembersWhatWaits(t *testing.T) {
+	b := bookOf(t, DefaultConfig(), 2)
+	for _, id := range []string{"id-0", "id-1"} {
+		b.Order(id, Releasing, "root", "D1", time.Time{}, noon)
+	}
+	for _, m := range b.Work(10, noon) {
+		b.Done(m.ID, nil, noon)
+	}
+	for day := range 4 {
+		walkWhole(b, "id-0")
+		b.BeginWalk() // the next one breaks off
+		sweep(b, noon.Add(time.Duration(day+1)*25*time.Hour))
+	}
+	wantState(t, b, "id-0", Released)
+	if _, ok := b.Get("id-1"); ok {
+		t.Error("what has left long ago is remembered")
+	}
+	walkWhole(b)
+	sweep(b, noon.Add(200*time.Hour))
+	if _, ok := b.Get("id-0"); ok {
+		t.Error("it has left, and is remembered")
 	}
 }
 
@@ -152,6 +188,7 @@ func TestEachSeesAll(t *testing.T) {
 	}
 	seen := map[string]int{}
 	late := noon.Add(25 * time.Hour)
+	walkWhole(b)
 	for below := b.All(); below > 0; {
 		below = b.Each(below, 7, func(m *Message) { seen[m.ID]++ })
 		b.Sweep(5, late)
@@ -328,6 +365,7 @@ func TestSweepGroups(t *testing.T) {
 		t.Fatal("a sender that mail is held of is forgotten")
 	}
 	b.Left("id-0", "gone", noon)
+	walkWhole(b)
 	sweep(b, late)
 	b.SweepGroups(late)
 	if _, ok := b.Group(alice); ok {

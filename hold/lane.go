@@ -28,6 +28,9 @@ const mostTurns = 10_000
 // NewLane makes a lane for so many messages per sender and hour.
 func NewLane(perHour int) *Lane { return &Lane{most: perHour, turns: map[uint64]*turn{}} }
 
+// Allow changes how many messages those are; what was used of the current hour stays used.
+func (l *Lane) Allow(perHour int) { l.most = perHour }
+
 // Open tells whether a message goes by the fast lane, and counts it: it has one recipient, the detection only
 // suspects its sender, the sender is an ordinary one, and this hour's number is not used up. ordinary is asked once
 // an hour at most after it said no. A nil lane is closed.

@@ -107,7 +107,8 @@ func (b *Book) Left(id, how string, now time.Time) {
 	b.turn(m, Gone, how, now)
 }
 
-// forgetAfter is how long a message that has left is remembered, to tell people what became of it.
+// forgetAfter is how long a message that has left is remembered at least, to tell people what became of it. While it is in
+// the spool it is not forgotten: Exim asks about mail that is held by rewriting, and was released, at every attempt.
 const forgetAfter = 24 * time.Hour
 
 // Sweep looks at the next n messages: those whose time is over are ordered to go, those that left long ago are
@@ -124,7 +125,7 @@ func (b *Book) Sweep(n int, now time.Time) (round bool) {
 				to = Releasing
 			}
 			b.Order(m.ID, to, ByExpiry, "", now, now)
-		case !m.State.Live() && now.Sub(m.Changed) > forgetAfter:
+		case !m.State.Live() && now.Sub(m.Changed) > forgetAfter && m.seen < b.whole:
 			b.forget(m)
 		}
 	})

@@ -10,6 +10,9 @@ const recheck = 10_000
 // BeginWalk begins a walk through the spool.
 func (b *Book) BeginWalk() { b.walk++ }
 
+// EndWalk notes that the walk has seen all of the spool.
+func (b *Book) EndWalk() { b.whole = b.walk }
+
 // Saw notes that a message is in the spool, in a named queue or the default one, and tells whether its spool file is to
 // be read: it is not known, or not where it was, or its turn has come.
 func (b *Book) Saw(id, queue string) (read bool) {

@@ -156,8 +156,8 @@ type SuspendAnswer struct {
 // Reloaded tells what a reload did.
 type Reloaded struct {
 	Files   []string `json:"files"`   // that were read
-	Changed []string `json:"changed"` // tables that are in force now
-	Restart []string `json:"restart"` // tables whose changes need a restart
+	Changed []string `json:"changed"` // settings, such as hold.keep, that are in force now
+	Restart []string `json:"restart"` // settings whose changes need a restart
 }
 
 // Rule is one rule in force, the administrator's own or one that is built in.
