@@ -122,7 +122,10 @@ func (s *session) startTLS(c command) {
 
 func (s *session) noop(command) { s.say(250, "2.0.0", "OK") }
 
-func (s *session) quit(command) { s.end(221, "2.0.0", s.g.cfg.Name+" closing connection") }
+func (s *session) quit(command) {
+	s.quits = true
+	s.end(221, "2.0.0", s.g.cfg.Name+" closing connection")
+}
 
 func (s *session) verify(command) {
 	s.say(252, "2.0.0", "send some mail, and see")

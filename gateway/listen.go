@@ -213,10 +213,7 @@ func (g *Gateway) accept(ctx context.Context, d door, work *sync.WaitGroup) erro
 			g.turn(conn, d.tls, "too many connections, try again later")
 			continue
 		}
-		work.Go(func() {
-			defer g.limiter.leave()
-			g.serve(ctx, conn, d.tls)
-		})
+		work.Go(func() { g.serve(ctx, conn, d.tls) })
 	}
 }
 

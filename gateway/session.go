@@ -47,6 +47,7 @@ type session struct {
 	suspected bool // some question was answered with a verdict that stops
 	busy      atomic.Bool
 	over      bool // after the next answer the connection ends
+	quits     bool // because the client has said QUIT
 }
 
 func (g *Gateway) newSession(ctx context.Context, conn net.Conn, encrypted bool) *session {
@@ -77,12 +78,13 @@ func (s *session) close() {
 	s.drop()
 	s.tellStopped()
 	s.release()
+	if s.over && !s.quits && s.ctx.Err() == nil {
+		s.linger()
+	}
 	if s.admitted.IsValid() {
 		s.g.limiter.dismiss(s.admitted)
 	}
-	if s.over && s.ctx.Err() == nil {
-		s.linger()
-	}
+	s.g.limiter.leave()
 	s.conn.Close()
 }
 
