@@ -65,8 +65,11 @@ const (
 )
 
 // ReadComplaint reads a report: multipart/report with a part message/feedback-report and the message, or its header, in
-// another.
+// another. It may begin with the line "From " that mail servers put before what they write into files and pipes.
 func ReadComplaint(text []byte) (*Complaint, error) {
+	if bytes.HasPrefix(text, []byte("From ")) {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
+	}
 	c := &Complaint{Reporter: FromAddress(text)}
 	feedback, original, err := reportParts(text)
 	if err != nil {

@@ -35,6 +35,7 @@ func TestReadComplaint(t *testing.T) {
 		change func(*Complaint)
 	}{
 		"as it is":              {feedback(abuse, original), nil},
+		"from a pipe":           {"From feedback@receiver.example Mon Nov 23 12:00:00 2026\n" + strings.ReplaceAll(feedback(abuse, original), "\r\n", "\n"), nil},
 		"with bare newlines":    {strings.ReplaceAll(feedback(abuse, original), "\r\n", "\n"), nil},
 		"with the header alone": {strings.Replace(feedback(abuse, strings.Split(original, "\r\n\r\n")[0]), "message/rfc822", "text/rfc822-headers", 1), nil},
 		"long ids":              {feedback(abuse, long), func(c *Complaint) { c.IDs[1] = "1wEoXY-00000000aB3-0abc" }},
