@@ -46,11 +46,7 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 		return before
 	}
 	e.identify(r)
-	v, found := e.judge(m, nil)
-	if v.Rule == found.Rule && e.Lane.Open(m, found, func(key osm.Key) bool { return e.ordinary(key, m.Time) }) {
-		v = fastLane(found)
-	}
-	m.Verdict = v
+	m.Verdict = e.judge(m, nil)
 	m.Verdict.Passive = e.Shadow
 	if !e.Shadow && refuses(r.State, m.Verdict.Action) {
 		e.Detect.Learn(m, false)

@@ -124,7 +124,7 @@ func (e *Engine) arrival(m *osm.Message, p *detect.Prints) {
 			e.asked.keep(m.ID, v) // Exim will ask again
 		}
 	} else {
-		m.Verdict, _ = e.judge(m, p)
+		m.Verdict = e.judge(m, p)
 		m.Verdict.Passive = true
 		if rewritten { // it waits because nobody answered, and Exim will ask again
 			e.asked.keep(m.ID, m.Verdict)
@@ -148,10 +148,14 @@ func (e *Engine) originals(m *osm.Message) (rewritten bool) {
 	return rewritten
 }
 
-// judge counts a message and weighs it. What the detection alone found comes beside the verdict.
-func (e *Engine) judge(m *osm.Message, p *detect.Prints) (v, found osm.Verdict) {
-	found = verdict(e.Detect.FindRead(m, p))
-	return tried(m, e.Policy.Decide(m, worse(m, found))), found
+// judge counts a message and weighs it. What the detection alone holds may go by the fast lane.
+func (e *Engine) judge(m *osm.Message, p *detect.Prints) osm.Verdict {
+	found := verdict(e.Detect.FindRead(m, p))
+	v := tried(m, e.Policy.Decide(m, worse(m, found)))
+	if found.Action == osm.Hold && v.Rule == found.Rule && e.Lane.Open(m, found, func(key osm.Key) bool { return e.ordinary(key, m.Time) }) {
+		return fastLane(found)
+	}
+	return v
 }
 
 // delivery takes a receiver's answer as evidence, except for a message that would have been stopped: in active mode it would not have
