@@ -33,14 +33,16 @@ func (p *pages) functions(s *speech) template.FuncMap {
 		"asset": func(name string) template.URL {
 			return template.URL(p.base + "/assets/" + name + "?v=" + p.assets[name].tag)
 		},
-		"icon":   icon,
-		"base":   func() string { return p.base },
-		"key":    func(kind osm.KeyKind, value string) osm.Key { return osm.Key{Kind: kind, Value: value} },
-		"weight": weight,
-		"list":   func(values ...any) []any { return values },
-		"dict":   dict,
-		"add":    func(a, b int) int { return a + b },
-		"first":  func(n int, list []string) []string { return list[:min(n, len(list))] },
+		"icon":         icon,
+		"base":         func() string { return p.base },
+		"key":          func(kind osm.KeyKind, value string) osm.Key { return osm.Key{Kind: kind, Value: value} },
+		"weight":       weight,
+		"list":         func(values ...any) []any { return values },
+		"dict":         dict,
+		"add":          func(a, b int) int { return a + b },
+		"firstDomains": func(all []DomainCount) []DomainCount { return all[:min(len(all), shownRows)] },
+		"firstClients": func(all []Client) []Client { return all[:min(len(all), shownRows)] },
+		"first":        func(n int, list []string) []string { return list[:min(n, len(list))] },
 		"has": func(list []string, value string) bool {
 			return strings.Contains("\x00"+strings.Join(list, "\x00")+"\x00", "\x00"+value+"\x00")
 		},
@@ -176,6 +178,9 @@ func (s *speech) ago(t, now time.Time) template.HTML {
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-way="ago" title="%s">%s</time>`, t.Format(time.RFC3339),
 		template.HTMLEscapeString(t.Format(s.plainText("format.moment")+" MST")), words))
 }
+
+// shownRows is how much of a long list stands on a page about something else.
+const shownRows = 15
 
 const (
 	shownRunes = 140

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"time"
 
 	"osm"
@@ -33,7 +34,7 @@ type answer struct {
 // incidentCase is an incident as one has to decide about it.
 type incidentCase struct {
 	incident.Incident
-	What      string // leaking, held, stopped or over
+	What      string // leaking, left, held, stopped or over
 	Tone      string
 	Held      int
 	Sentence  template.HTML
@@ -42,11 +43,12 @@ type incidentCase struct {
 }
 
 // Leaking tells whether its mail goes out all the same.
-func (c *incidentCase) Leaking() bool { return c.What == "leaking" }
+func (c *incidentCase) Leaking() bool { return c.What == "leaking" || c.What == "left" }
 
 const (
-	shownCases    = 4
-	shownFindings = 3
+	shownCases    = 3
+	shownFindings = 2
+	leakFor       = time.Hour // after the latest message its sender is no longer said to be sending
 )
 
 func (s *Server) nowPage(r *http.Request) (any, error) {
@@ -59,13 +61,11 @@ func (s *Server) nowPage(r *http.Request) (any, error) {
 	for _, h := range o.Day {
 		v.Day.add(&h.Counts)
 	}
-	leaking := 0
+	kinds := map[string]int{}
 	for _, i := range o.Incidents {
-		if caseOf(&i, o.Mode, 0) == "leaking" {
-			leaking++
-		}
+		kinds[caseOf(&i, o.Mode, o.Time)]++
 	}
-	for _, i := range sortCases(o.Incidents, o.Mode) {
+	for _, i := range sortCases(o.Incidents, o.Mode, o.Time) {
 		if len(v.Cases) == shownCases {
 			v.MoreCases = len(o.Incidents) - shownCases
 			break
@@ -76,7 +76,7 @@ func (s *Server) nowPage(r *http.Request) (any, error) {
 		}
 		v.Cases = append(v.Cases, c)
 	}
-	if v.answer, err = nowAnswer(say, v, leaking); err != nil {
+	if v.answer, err = nowAnswer(say, v, kinds); err != nil {
 		return nil, err
 	}
 	v.Rate = s.pages.ratePicture(say, o.Minutes, o.Time)
@@ -85,7 +85,7 @@ func (s *Server) nowPage(r *http.Request) (any, error) {
 }
 
 // nowAnswer tells in a sentence whether spam is leaving and who sends it.
-func nowAnswer(say *speech, v *nowView, leaking int) (a answer, err error) {
+func nowAnswer(say *speech, v *nowView, kinds map[string]int) (a answer, err error) {
 	write := func(key string, pairs ...any) template.HTML {
 		words, failed := say.say(key, pairs...)
 		if failed != nil {
@@ -93,9 +93,9 @@ func nowAnswer(say *speech, v *nowView, leaking int) (a answer, err error) {
 		}
 		return words
 	}
-	first := func(of string) template.HTML {
-		for i := range v.Cases {
-			if c := v.Cases[i]; (c.What == "leaking") == (of == "leaking") {
+	first := func(of ...string) template.HTML {
+		for _, c := range v.Cases {
+			if slices.Contains(of, c.What) {
 				return isolate(cutRunes(c.Key.Value, 80))
 			}
 		}
@@ -105,17 +105,19 @@ func nowAnswer(say *speech, v *nowView, leaking int) (a answer, err error) {
 	for _, source := range v.Sources {
 		blind = blind || source.Name == "log" && source.State == Problem
 	}
-	switch live := len(v.Incidents); {
+	switch leaking, left, stopped := kinds["leaking"], kinds["left"], kinds["held"]+kinds["stopped"]; {
 	case blind:
 		a = answer{Tone: "bad", Icon: "bad", Headline: write("now.blind"), Words: []template.HTML{write("now.blindWords")}}
 	case leaking == 1:
 		a = answer{Tone: "bad", Icon: "bad", Headline: write("now.leakOne", "who", first("leaking")), Words: []template.HTML{write("now.leakWords")}}
 	case leaking > 1:
 		a = answer{Tone: "bad", Icon: "bad", Headline: write("now.leakMany", "n", leaking), Words: []template.HTML{write("now.leakWords")}}
-	case live == 1:
-		a = answer{Tone: "warn", Icon: "good", Headline: write("now.stopOne", "who", first("stopped")), Words: []template.HTML{write("now.stopWords")}}
-	case live > 1:
-		a = answer{Tone: "warn", Icon: "good", Headline: write("now.stopMany", "n", live), Words: []template.HTML{write("now.stopWords")}}
+	case stopped == 1:
+		a = answer{Tone: "warn", Icon: "good", Headline: write("now.stopOne", "who", first("held", "stopped")), Words: []template.HTML{write("now.stopWords")}}
+	case stopped > 1:
+		a = answer{Tone: "warn", Icon: "good", Headline: write("now.stopMany", "n", stopped), Words: []template.HTML{write("now.stopWords")}}
+	case left > 0:
+		a = answer{Tone: "warn", Icon: "info", Headline: write("now.left1", "n", left), Words: []template.HTML{write("now.leakWords")}}
 	default:
 		a = answer{Tone: "good", Icon: "good", Headline: write("now.calm"), Words: []template.HTML{write("now.calmWords", "n", v.Day.Messages)}}
 		if v.Day.Messages == 0 {
@@ -132,11 +134,14 @@ func nowAnswer(say *speech, v *nowView, leaking int) (a answer, err error) {
 }
 
 // caseOf says what is the matter with an incident: whether its mail leaves, waits or is refused.
-func caseOf(i *incident.Incident, mode policy.Mode, held int) string {
+func caseOf(i *incident.Incident, mode policy.Mode, now time.Time) string {
 	switch {
 	case !i.Live():
 		return "over"
 	case i.Passive || mode == policy.Shadow || i.Action == osm.Accept:
+		if now.Sub(i.Updated) > leakFor {
+			return "left"
+		}
 		return "leaking"
 	case i.State == incident.Stopped || i.Action == osm.Reject || i.Action == osm.Discard:
 		return "stopped"
@@ -144,25 +149,20 @@ func caseOf(i *incident.Incident, mode policy.Mode, held int) string {
 	return "held"
 }
 
-// sortCases puts those whose mail leaves before the others.
-func sortCases(all []incident.Incident, mode policy.Mode) []incident.Incident {
-	var first, then []incident.Incident
-	for _, i := range all {
-		if caseOf(&i, mode, 0) == "leaking" {
-			first = append(first, i)
-		} else {
-			then = append(then, i)
-		}
-	}
-	return append(first, then...)
+// sortCases puts those whose mail leaves before those who have been stopped, and what is past behind.
+func sortCases(all []incident.Incident, mode policy.Mode, now time.Time) []incident.Incident {
+	sorted := slices.Clone(all)
+	rank := map[string]int{"leaking": 0, "held": 1, "stopped": 1, "left": 2, "over": 3}
+	slices.SortStableFunc(sorted, func(a, b incident.Incident) int { return rank[caseOf(&a, mode, now)] - rank[caseOf(&b, mode, now)] })
+	return sorted
 }
 
 // caseFor puts an incident into sentences: what happened, what osm did, and how that is undone.
 func (s *Server) caseFor(r *http.Request, say *speech, i incident.Incident, mode policy.Mode) (*incidentCase, error) {
 	c := &incidentCase{Incident: i, Held: s.heldOf(ViewerOf(r.Context()), i.Key)}
-	c.What = caseOf(&i, mode, c.Held)
-	c.Tone = map[string]string{"leaking": "bad", "held": "warn", "stopped": "warn", "over": "good"}[c.What]
-	sentence, undo := "case."+c.What, map[string]string{"leaking": "case.undoLeaking", "held": "case.undoHeld", "stopped": "case.undoStopped", "over": "case.undoOver"}[c.What]
+	c.What = caseOf(&i, mode, s.o.Now())
+	c.Tone = map[string]string{"leaking": "bad", "left": "warn", "held": "warn", "stopped": "warn", "over": "good"}[c.What]
+	sentence, undo := "case."+c.What, map[string]string{"leaking": "case.undoLeaking", "left": "case.undoLeaking", "held": "case.undoHeld", "stopped": "case.undoStopped", "over": "case.undoOver"}[c.What]
 	if c.What == "held" && c.Held == 0 {
 		sentence, undo = "case.heldNone", "case.undoStopped"
 	}

@@ -172,7 +172,7 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, err)
 		return
 	}
-	s.draw(w, r, http.StatusOK, &look{template: "signin"}, form)
+	s.draw(w, r, http.StatusOK, &look{template: "signin"}, &signForm{SignIn: *form})
 }
 
 // codePage asks for the second factor.
@@ -181,11 +181,11 @@ func (s *Server) codePage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, s.path(loginPath), http.StatusSeeOther)
 		return
 	}
-	s.draw(w, r, http.StatusOK, &look{template: "signin"}, &codeForm{SignIn{Why: r.URL.Query().Get("why")}, true})
+	s.draw(w, r, http.StatusOK, &look{template: "signin"}, &signForm{SignIn{Why: r.URL.Query().Get("why")}, true})
 }
 
-// codeForm is the form of the second factor.
-type codeForm struct {
+// signForm is the form of a sign-in, or of its second factor.
+type signForm struct {
 	SignIn
 	Code bool
 }
