@@ -226,9 +226,15 @@ const RulePrefix = "check-"
 // rule is how verdicts name a check.
 func (k *one) rule() string { return RulePrefix + k.name }
 
-// speak makes the verdict of a check that speaks against a message; detail is in words and ends up in SMTP replies.
-func (k *one) speak(o *osm.Opinions, reason, detail string, key osm.Key) {
-	if k.settings.Action != osm.Accept {
-		o.Verdict = osm.Verdict{Action: k.settings.Action, Rule: k.rule(), Reason: reason, Detail: osm.Printable(detail), Key: key}
+// speak makes the verdict of a check that speaks against a message; detail is in words and ends up in SMTP replies. Without
+// evidence it is its own.
+func (k *one) speak(o *osm.Opinions, reason, detail string, key osm.Key, evidence ...osm.Finding) {
+	if k.settings.Action == osm.Accept {
+		return
 	}
+	detail = osm.Printable(detail)
+	if len(evidence) == 0 {
+		evidence = []osm.Finding{{Fact: k.name, Value: detail, Weight: 1}}
+	}
+	o.Verdict = osm.Verdict{Action: k.settings.Action, Rule: k.rule(), Reason: reason, Detail: detail, Key: key, Findings: evidence}
 }

@@ -156,16 +156,24 @@ func (d *dnsbl) conclude(o *osm.Opinions) {
 			o.Weight += l.Weight
 		}
 	}
-	if first := &o.Listings[0]; o.Weight >= d.cfg.Weight {
-		key := osm.Key{Kind: osm.KeySenderDomain, Value: first.Value}
-		switch first.Of {
-		case OfClient:
-			key.Kind = osm.KeyClient
-		case OfHelo:
-			key.Kind = osm.KeyHelo
-		case OfLink:
-			key = osm.Key{}
+	if o.Weight >= d.cfg.Weight {
+		evidence := make([]osm.Finding, len(o.Listings))
+		for i := range o.Listings {
+			evidence[i] = osm.Finding{Fact: "dnsbl", Value: text(&o.Listings[i]), Weight: o.Listings[i].Weight}
 		}
-		d.k.speak(o, "dnsbl", text(first), key)
+		d.k.speak(o, "dnsbl", evidence[0].Value, charged(&o.Listings[0]), evidence...)
 	}
+}
+
+// charged is whom a listing is about; nobody is to blame for a link but who the detection finds.
+func charged(l *osm.Listing) osm.Key {
+	switch l.Of {
+	case OfClient:
+		return osm.Key{Kind: osm.KeyClient, Value: l.Value}
+	case OfHelo:
+		return osm.Key{Kind: osm.KeyHelo, Value: l.Value}
+	case OfSender:
+		return osm.Key{Kind: osm.KeySenderDomain, Value: l.Value}
+	}
+	return osm.Key{}
 }

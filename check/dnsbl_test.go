@@ -355,3 +355,26 @@ func BenchmarkListedFromMemory(b *testing.B) {
 		}
 	}
 }
+
+// TestSlowStrangersLeaveListsAlone: questions about names that strangers chose may be many and slow; lists have room of their own.
+func TestSlowStrangersLeaveListsAlone(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		withLists(osm.Reject, ListConfig{Zone: "bl.example"})(c)
+		c.SPF.Enabled, c.DNS.Timeout = true, osm.Duration(10*time.Second)
+		c.SPF.Deadline = osm.Duration(100 * time.Millisecond)
+	})
+	b.resolver.others = make(chan struct{}, 1)
+	b.zone.lists("9.2.0.192.bl.example", "127.0.0.2")
+	arrived, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	b.zone.does("slow.example", func(a *answering) { arrived <- struct{}{}; <-release; a.send() })
+	go b.resolver.LookupTXT(context.WithoutCancel(t.Context()), "slow.example") // it takes all the room there is
+	<-arrived
+	o := b.look(from("192.0.2.9"))
+	if !slices.Equal(o.Failed, []string{"spf"}) || len(o.Listings) != 1 || o.Verdict.Rule != "check-dnsbl" || len(o.Verdict.Findings) != 1 {
+		t.Errorf("%+v", o)
+	}
+	if n := b.zone.times("sender.example", dns.TypeTXT); n > 0 {
+		t.Error("there was no room, and it was asked")
+	}
+}

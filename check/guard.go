@@ -86,7 +86,7 @@ func (g *guard) learn(err error, givenUp bool, now time.Time) {
 	switch {
 	case err == nil:
 		g.row = 0
-	case errors.Is(err, errSpent):
+	case errors.Is(err, errSpent) || errors.Is(err, errBusy):
 		g.passed.Add(1)
 		g.why, g.when = err.Error(), now
 	case !givenUp:

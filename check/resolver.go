@@ -60,7 +60,8 @@ type Resolver struct {
 	now     func() time.Time
 	memory  *memory[question, *reply]
 	flight  singleflight.Group
-	room    chan struct{} // a place for each question under way
+	lists   chan struct{} // a place for each question to a block list that is under way
+	others  chan struct{} // and for each about a name that a stranger has chosen: it may be slow
 }
 
 const (
@@ -78,7 +79,8 @@ func NewResolver(cfg DNSConfig, now func() time.Time) *Resolver {
 			names = system.Servers
 		}
 	}
-	r := &Resolver{now: now, memory: newMemory[question, *reply](cfg.Remember), room: make(chan struct{}, underWay)}
+	r := &Resolver{now: now, memory: newMemory[question, *reply](cfg.Remember),
+		lists: make(chan struct{}, underWay), others: make(chan struct{}, underWay)}
 	for _, name := range names {
 		if at, err := serverAddress(name); err == nil {
 			r.servers = append(r.servers, newNameserver(at.String(), time.Duration(cfg.Timeout)))
@@ -123,7 +125,8 @@ func (r *Resolver) remembered(q question) (*reply, bool) {
 var errNoName = &net.DNSError{Err: "not a domain name", IsNotFound: true}
 
 // ask gets one answer, from memory or from a server. An error is a *net.DNSError: nothing is known of the name then. A name
-// that does not exist is no error. Where admit is given and false, no server is asked, and the error is errSpent.
+// that does not exist is no error. Questions to block lists come with admit: where it is false no server is asked, and the
+// error is errSpent.
 func (r *Resolver) ask(ctx context.Context, q question, admit func() bool) (*reply, error) {
 	if a, ok := r.remembered(q); ok {
 		return a, a.err
@@ -131,21 +134,12 @@ func (r *Resolver) ask(ctx context.Context, q question, admit func() bool) (*rep
 	if !plainName(q.name) {
 		return nil, errNoName
 	}
-	select {
-	case r.room <- struct{}{}:
-	default:
-		return nil, &net.DNSError{Err: "too many questions at once", Name: q.name, IsTemporary: true}
-	}
-	ch := r.flight.DoChan(fmt.Sprint(q.kind, " ", q.name), func() (any, error) {
-		return r.fetch(q, admit), nil
-	})
+	ch := r.flight.DoChan(fmt.Sprint(q.kind, " ", q.name), func() (any, error) { return r.fetch(q, admit), nil })
 	select {
 	case got := <-ch:
-		<-r.room
 		a := got.Val.(*reply)
 		return a, a.err
 	case <-ctx.Done():
-		go func() { <-ch; <-r.room }() // the place is free when the question is over
 		return nil, &net.DNSError{Err: "no answer in time", Name: q.name, IsTimeout: true, IsTemporary: true}
 	}
 }
@@ -155,7 +149,7 @@ const longestName = 253
 
 // plainName tells whether a name can be asked for: labels of visible ASCII, without what dns would take for an escape.
 func plainName(name string) bool {
-	if name == "" || len(name) > longestName || strings.HasPrefix(name, ".") || strings.Contains(name, "..") {
+	if name == "" || len(name) > longestName || strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
 		return false
 	}
 	for i := range len(name) {
@@ -168,6 +162,7 @@ func plainName(name string) bool {
 }
 
 var (
+	errBusy   = &net.DNSError{Err: "not asked: too many questions are under way", IsTemporary: true}
 	errSilent = errors.New("no resolver answers: they are tried again in a while")
 	errNone   = errors.New("no resolver is named, neither in " + resolvConf + " nor in check.dns.servers")
 )
@@ -176,6 +171,16 @@ var (
 func (r *Resolver) fetch(q question, admit func() bool) *reply {
 	if a, ok := r.remembered(q); ok { // it came while this question waited for its turn
 		return a
+	}
+	room := r.others
+	if admit != nil {
+		room = r.lists
+	}
+	select {
+	case room <- struct{}{}:
+		defer func() { <-room }()
+	default:
+		return &reply{err: errBusy}
 	}
 	if admit != nil && !admit() {
 		return &reply{err: errSpent}

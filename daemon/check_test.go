@@ -248,3 +248,21 @@ func TestDoctorTellsOfChecks(t *testing.T) {
 		t.Error("something is told of checks that there are not")
 	}
 }
+
+// TestContentReachesTheChecks: what an asker inside osm brings is looked at.
+func TestContentReachesTheChecks(t *testing.T) {
+	server := blockList(t, []string{"evil.example"}, "", nil, nil)
+	s := idleSession(t, func(c *config.Config) {
+		listing(server, osm.Reject)(c)
+		c.Check.DNSBL.Lists[0].Of = []string{check.OfLink}
+	})
+	s.openChecks()
+	q := question(policy.Data, "1", "bob@shop.example", "192.0.2.7")
+	q.Content, q.Whole = []byte("From: bob@shop.example\r\n\r\nlook at http://www.evil.example/x\r\n"), true
+	if v := s.ask(t.Context(), q); v.Action != osm.Reject || !strings.Contains(v.Detail, "evil.example is listed by bl.example") {
+		t.Errorf("%+v", v)
+	}
+	if s.checks.Limit() == 0 {
+		t.Error("nobody would bring the content")
+	}
+}
