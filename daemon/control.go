@@ -64,6 +64,24 @@ func reply(w http.ResponseWriter, status int, v any) {
 	json.NewEncoder(w).Encode(v)
 }
 
+// lost says what did not fit into memory since the start. It is called with the mutex held.
+func (s *session) lost() (notices []string) {
+	_, _, held := s.holds.book.Size()
+	for _, l := range []struct {
+		count uint64
+		text  string
+	}{
+		{s.engine.asked.Dropped, "messages that were refused, or that the gateway took, are missing in the history: more came in a second than are kept until it is saved"},
+		{held, "times there was no room for a held message (hold.most): it stays held and is taken up when others have gone"},
+		{s.alarm.book.Lost(), "messages were filed under no incident: there are too many live ones"},
+	} {
+		if l.count > 0 {
+			notices = append(notices, fmt.Sprintf("%d %s", l.count, l.text))
+		}
+	}
+	return notices
+}
+
 func (s *session) status(ctx context.Context) web.Status {
 	health := s.store.Health(ctx)
 	logs := s.follower.Status()
@@ -80,6 +98,7 @@ func (s *session) status(ctx context.Context) web.Status {
 		Lists: len(s.ledger.Entries()), Notices: s.engine.Enrich.Notices(),
 		Rights: rights, Checks: opinions}
 	st.Held, _, _ = s.holds.book.Size()
+	st.Notices = append(st.Notices, s.lost()...)
 	for _, i := range s.alarm.book.All() {
 		if i.Live() {
 			st.Incidents++

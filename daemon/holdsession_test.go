@@ -313,6 +313,29 @@ func TestFastLane(t *testing.T) {
 	if v := ask(102, "new@four.example"); v.Action != osm.Hold {
 		t.Errorf("the second in the hour: %+v", v)
 	}
+	m := write(103, now.Add(2*time.Hour), "new@five.example").Message // the log tells of it and nobody has asked, as in a replay
+	m.Client, m.Helo = netip.MustParseAddr("198.51.100.7"), "elsewhere"
+	s.engine.arrival(&m, nil)
+	if m.Verdict.Rule != "fast-lane" || !m.Verdict.Passive {
+		t.Errorf("in the log, hours later: %+v", m.Verdict)
+	}
+}
+
+// TestWhatIsLostIsTold: what did not fit into memory is counted, and osm doctor says so.
+func TestWhatIsLostIsTold(t *testing.T) {
+	s := idleSession(t, func(cfg *config.Config) { cfg.Hold.Most = 1 })
+	now := time.Now()
+	if all := s.lost(); len(all) > 0 {
+		t.Errorf("at the start: %q", all)
+	}
+	for range refusedMost + 3 {
+		s.engine.asked.refuse(suspicious(1, now, osm.Reject))
+	}
+	s.holds.arrival(suspicious(2, now, osm.Hold), now)
+	s.holds.arrival(suspicious(3, now, osm.Hold), now)
+	if all := s.lost(); len(all) != 2 || !strings.HasPrefix(all[0], "3 messages") || !strings.HasPrefix(all[1], "1 times") {
+		t.Errorf("%q", all)
+	}
 }
 
 // TestAutomaticSuspension: what the detection stops is suspended in the panel, until its time is over.

@@ -56,8 +56,6 @@ type session struct {
 
 const (
 	idle        = time.Second      // the longest time without a look at what else there is to do
-	flushAfter  = time.Second      // the most that is read again after a kill, in time
-	flushAt     = 20_000           // and in events
 	tendAfter   = 30 * time.Second // between looks at files that may have changed
 	retryMost   = 30 * time.Second
 	retrySocket = 10 * time.Second
@@ -182,11 +180,11 @@ func (s *session) due(b tail.Batch, now time.Time) bool {
 	}
 	pending, saveAfter := s.store.Pending(), time.Duration(s.cfg.Store.SaveAfter)
 	s.meter.pending.Store(int64(pending))
-	if s.joiner.Holding() && pending < 2*flushAt && now.Sub(s.flushed) < 10*saveAfter {
+	if s.joiner.Holding() && pending < 2*store.BatchSize && now.Sub(s.flushed) < 10*saveAfter {
 		return false
 	}
 	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed() || s.holds.book.Changed() || s.stops.book.Changed() || len(s.complaints.events) > 0 || s.checksChanged()
-	return pending >= flushAt || changed && (b.AtEnd || b.Idle) && now.Sub(s.flushed) >= saveAfter
+	return pending >= store.BatchSize || changed && (b.AtEnd || b.Idle) && now.Sub(s.flushed) >= saveAfter
 }
 
 // read takes a batch of lines through the engine, with a chance for questions in between.

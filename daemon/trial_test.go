@@ -15,6 +15,7 @@ import (
 	"osm/exim"
 	"osm/policy"
 	"osm/sim"
+	"osm/store"
 	"osm/web"
 )
 
@@ -48,7 +49,7 @@ func (s *session) feed(t *testing.T, log string) {
 	for line := range strings.Lines(log) {
 		s.parser.Parse(strings.TrimSuffix(line, "\n"), &s.entry)
 		s.engine.Process(&s.entry)
-		if s.store.Pending() > flushAt {
+		if s.store.Pending() > store.BatchSize {
 			s.save(t)
 		}
 	}

@@ -67,6 +67,9 @@ func (b *Book) Note(m *osm.Message) (i *Incident, turned bool) {
 	return b.file(m)
 }
 
+// Lost counts the messages that were not filed since the start: the book was full of live incidents.
+func (b *Book) Lost() uint64 { return b.lost }
+
 // Complain files a message that a recipient complained about, as its verdict tells. What it returns is as with Note.
 func (b *Book) Complain(m *osm.Message) (i *Incident, turned bool) { return b.file(m) }
 

@@ -112,8 +112,8 @@ func TestBounds(t *testing.T) {
 	for k := range most + 100 {
 		b.Note(found(noon, fmt.Sprint("login", k), osm.Hold))
 	}
-	if len(b.byID) > most || b.lost != 100 {
-		t.Errorf("%d incidents, %d lost", len(b.byID), b.lost)
+	if len(b.byID) > most || b.Lost() != 100 {
+		t.Errorf("%d incidents, %d lost", len(b.byID), b.Lost())
 	}
 }
 
