@@ -19,7 +19,8 @@ const (
 	maxAttachments = 200
 	maxHosts       = 200
 	maxText        = 2 << 20 // bytes of decoded text
-	maxHeader      = 256 << 10
+	maxLinks       = 10_000
+	maxHeader      = 64 << 10
 	maxName        = 32 // characters of a type or an extension
 )
 

@@ -34,7 +34,8 @@ const maxAddress = 320
 // ends the header. Lines that are none of a header are passed over.
 func headerFields(text []byte, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		value, ours := "", false
+		var value []byte
+		ours := false
 		for line := range bytes.Lines(text[:min(len(text), maxHeader)]) {
 			line = bytes.TrimRight(line, "\r\n")
 			if len(line) == 0 {
@@ -42,20 +43,20 @@ func headerFields(text []byte, name string) iter.Seq[string] {
 			}
 			if line[0] == ' ' || line[0] == '\t' {
 				if ours {
-					value += " " + strings.TrimSpace(string(line))
+					value = append(append(value, ' '), bytes.TrimSpace(line)...)
 				}
 				continue
 			}
-			if ours && !yield(value) {
+			if ours && !yield(string(value)) {
 				return
 			}
 			key, rest, _ := bytes.Cut(line, []byte(":"))
 			if ours = strings.EqualFold(strings.TrimRight(string(key), " \t"), name); ours {
-				value = strings.TrimSpace(string(rest))
+				value = append(value[:0], bytes.TrimSpace(rest)...)
 			}
 		}
 		if ours {
-			yield(value)
+			yield(string(value))
 		}
 	}
 }

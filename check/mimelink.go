@@ -16,10 +16,10 @@ var plainLink = regexp.MustCompile(`(?i)\b(?:https?|ftp):[/\\]{2}|\bwww\.`)
 
 // plain notes the links of a plain text, those that mail programs make links of.
 func (w *walker) plain(text []byte) {
-	for {
+	for w.linkCount < maxLinks {
 		at := plainLink.FindIndex(text)
 		if at == nil {
-			return
+			break
 		}
 		from := at[1]
 		if text[from-1] == '.' { // www.
@@ -50,7 +50,7 @@ var linking = map[string]bool{"href": true, "src": true, "action": true, "backgr
 func (w *walker) html(text []byte) {
 	z := html.NewTokenizer(bytes.NewReader(text))
 	anchors := 0
-	for {
+	for w.linkCount < maxLinks {
 		switch z.Next() {
 		case html.ErrorToken:
 			return
