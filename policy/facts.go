@@ -50,6 +50,7 @@ type Facts struct {
 	LinkCount     int      `expr:"link_count" doc:"how many links there are"`
 	Attachments   []string `expr:"attachments" doc:"media types of the attachments"`
 	Extensions    []string `expr:"extensions" doc:"extensions of the attachments' names, without the dot"`
+	Encrypted     int      `expr:"encrypted" doc:"attached archives that need a password"`
 	ChecksFailed  []string `expr:"checks_failed" doc:"checks that gave no answer"`
 }
 
@@ -78,7 +79,7 @@ func (f *Facts) setOpinions(o *osm.Opinions) {
 	}
 	f.DNSBLWeight, f.SPF, f.OwnSPF, f.DKIM, f.DMARC, f.DMARCPolicy, f.Greylist = o.Weight, o.SPF, o.OwnSPF, o.DKIM, o.DMARC, o.DMARCPolicy, o.Greylist
 	f.ContentScore, f.ContentAction = o.Score, o.Advice
-	f.Links, f.LinkCount, f.Attachments, f.Extensions = o.Links, o.LinkCount, o.Attachments, o.Extensions
+	f.Links, f.LinkCount, f.Attachments, f.Extensions, f.Encrypted = o.Links, o.LinkCount, o.Attachments, o.Extensions, o.Encrypted
 	f.ChecksFailed = o.Failed
 }
 
