@@ -48,7 +48,7 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	e.identify(r)
 	m.Verdict = e.judge(m, nil)
 	m.Verdict.Passive = e.Shadow
-	if !e.Shadow && refuses(r.State, m.Verdict.Action) {
+	if !e.Shadow && m.Verdict.Stops() && refuses(r.State, m.Verdict.Action) {
 		e.Detect.Learn(m, false)
 		e.asked.refuse(m) // Exim will not log an arrival
 	} else {

@@ -8,6 +8,9 @@ import (
 // travels through Exim's expansion and into SMTP replies.
 func AppendAnswer(dst []byte, v osm.Verdict) []byte {
 	action, code := "DUNNO", ""
+	if !v.Stops() { // what a rule on trial would do is not done
+		v = osm.Verdict{}
+	}
 	switch v.Action {
 	case osm.Defer:
 		action, code = "DEFER", "4.7.1 "
