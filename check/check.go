@@ -144,7 +144,7 @@ func (c *Checks) Limit() (most int64) {
 }
 
 // grace is what a check may be late before it is left behind: its own deadline has ended it already.
-const grace = 50 * time.Millisecond
+const grace = 250 * time.Millisecond
 
 type answer struct {
 	k   *one

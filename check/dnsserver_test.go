@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"osm"
 )
 
 // zone is a real name server on loopback, UDP and TCP on one port. What it does not know does not exist.
@@ -165,6 +167,9 @@ type clock struct {
 	t  time.Time
 }
 
+// silence is how long a test waits for what never answers. A living server must answer sooner, on a crowded machine too.
+const silence = osm.Duration(400 * time.Millisecond)
+
 func newClock() *clock { return &clock{t: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)} }
 
 func (c *clock) now() time.Time {
@@ -179,10 +184,10 @@ func (c *clock) pass(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// asks makes the settings of a resolver that asks these servers. The timeout is long for a loopback, and short for a test.
+// asks makes the settings of a resolver that asks these servers. Where one is silent the test says how long it is waited for.
 func asks(servers ...*zone) DNSConfig {
 	c := defaultDNS()
-	c.Timeout = 200_000_000
+	c.Timeout = osm.Duration(5 * time.Second)
 	for _, z := range servers {
 		c.Servers = append(c.Servers, z.at)
 	}
