@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"osm"
@@ -41,14 +43,20 @@ const (
 	NoReport  Grievance = "no-report" // it is no report, or does not tell what it is about
 )
 
-// complaints are those that are not saved yet. The session's mutex guards them.
+// complaints are those that are not saved yet. The session's mutex guards the first two.
 type complaints struct {
 	events []store.Event
 	seen   map[string]bool // message and recipient, of those that the history may not have yet
+
+	asking atomic.Int32 // users that hand one in at the moment
+	turn   sync.Mutex   // held, without the session's, while one is looked up in the history
 }
 
-// seenMost bounds what is remembered between two flushes.
-const seenMost = 10_000
+// seenMost bounds what is remembered between two flushes, and askingMost the reports that are held in memory.
+const (
+	seenMost   = 10_000
+	askingMost = 8
+)
 
 // save hands out what is new since the last call.
 func (c *complaints) save(fn func(store.Event)) {
@@ -79,6 +87,11 @@ type Report struct {
 // handleComplaint serves osm complaint. Any user of the machine may hand one in, as any stranger may send one: nothing in it is
 // believed that the history does not know.
 func (s *session) handleComplaint(w http.ResponseWriter, r *http.Request) {
+	defer s.complaints.asking.Add(-1)
+	if s.complaints.asking.Add(1) > askingMost {
+		reply(w, http.StatusServiceUnavailable, map[string]string{"error": "too many complaints at once: try again later"})
+		return
+	}
 	var report Report
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 2*check.MaxComplaint)).Decode(&report); err != nil {
 		reply(w, http.StatusUnprocessableEntity, map[string]string{"error": fmt.Sprintf("read the complaint: %v", err)})
@@ -103,7 +116,9 @@ func (s *session) complain(ctx context.Context, text []byte, now time.Time) (Com
 	if !report.Accuses() {
 		return c, nil
 	}
+	s.complaints.turn.Lock()
 	t, err := s.complainedAbout(ctx, report, now)
+	s.complaints.turn.Unlock()
 	if err != nil {
 		return c, err
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -222,4 +223,30 @@ func TestComplaintsInMbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, "a new file is read from its beginning", func() bool { return d.complaintIncident().Messages == 4 })
+}
+
+// TestComplaintFlood: whoever hands in reports without an end gets told to come again, and memory is not filled.
+func TestComplaintFlood(t *testing.T) {
+	s := idleSession(t, nil)
+	post := func() int {
+		w := httptest.NewRecorder()
+		s.handleComplaint(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"text":"eA=="}`)))
+		return w.Code
+	}
+	if got := post(); got != http.StatusOK {
+		t.Errorf("one: %d", got)
+	}
+	s.complaints.asking.Add(askingMost)
+	if got := post(); got != http.StatusServiceUnavailable {
+		t.Errorf("while there are %d: %d", askingMost, got)
+	}
+	s.complaints.asking.Add(-askingMost)
+	if got := post(); got != http.StatusOK {
+		t.Errorf("after them: %d", got)
+	}
+	for i := range 3 * seenMost {
+		if !s.complaints.first(fmt.Sprint(i), "x@y.example") || s.complaints.first(fmt.Sprint(i), "X@y.example") || len(s.complaints.seen) > seenMost {
+			t.Fatalf("complaint %d: %d are remembered", i, len(s.complaints.seen))
+		}
+	}
 }
