@@ -51,9 +51,8 @@ type content struct {
 
 // Options are what Checks need besides their settings. Only Now is required.
 type Options struct {
-	Now      func() time.Time
-	Resolver *Resolver // nil: made from the configuration
-	Logger   *slog.Logger
+	Now    func() time.Time
+	Logger *slog.Logger
 	// Known tells whether a submitter has a past here, so that greylisting would only hurt; nil: nobody has.
 	Known func(m *osm.Message) bool
 	// Addresses are those of this machine; the public ones among them stand for what the configuration leaves out.
@@ -92,12 +91,9 @@ func New(cfg Config, o Options) *Checks {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Resolver == nil {
-		o.Resolver = NewResolver(cfg.DNS, o.Now)
-	}
-	c := &Checks{cfg: cfg, now: o.Now, log: o.Logger, resolver: o.Resolver}
+	c := &Checks{cfg: cfg, now: o.Now, log: o.Logger, resolver: NewResolver(cfg.DNS, o.Now)}
 	c.dnsbl = c.newDNSBL(cfg.DNSBL)
-	c.add(c.dnsbl.row(int64(cfg.Content.Limit), o.Now))
+	c.add(c.dnsbl.row(int64(cfg.Content.Limit), c.askingMany("dnsbl", cfg.DNSBL.Common)))
 	c.own = ownSPF{addresses: publicAddresses(cfg.OwnSPF.Addresses, o.Addresses), results: newMemory[string, spfResult](cfg.DNS.Remember)}
 	c.add(c.spfRow())
 	c.add(c.ownRow())
@@ -120,7 +116,7 @@ func (c *Checks) add(k *one) {
 		return
 	}
 	if k.guard == nil {
-		k.guard = newGuard(k.name, time.Duration(k.settings.Deadline), c.now)
+		k.guard = newGuard(k.name, time.Duration(k.settings.Deadline), c.now, c.log)
 	}
 	c.table = append(c.table, k)
 }

@@ -12,8 +12,8 @@ import (
 type Config struct {
 	DNS      DNSConfig      `toml:"dns" doc:"The name servers that the checks ask."`
 	DNSBL    DNSBLConfig    `toml:"dnsbl" doc:"DNS block lists of addresses and domains."`
-	SPF      SPFConfig      `toml:"spf" doc:"SPF of the hosts that submit mail without a login: may they send for the sender's domain (RFC 7208)?"`
-	OwnSPF   OwnSPFConfig   `toml:"own_spf" doc:"SPF of what leaves from here: does the sender's domain allow this server to send its mail?"`
+	SPF      SPFConfig      `toml:"spf" doc:"SPF of the hosts that submit mail without a login: whether they may send for the sender's domain (RFC 7208)."`
+	OwnSPF   OwnSPFConfig   `toml:"own_spf" doc:"SPF of what leaves from here: whether the sender's domain allows this server to send its mail."`
 	DMARC    DMARCConfig    `toml:"dmarc" doc:"DKIM signatures and DMARC alignment of the From domain (RFC 7489), where the content is seen."`
 	Greylist GreylistConfig `toml:"greylist" doc:"Strangers are asked to come again in a while."`
 	Own      OwnConfig      `toml:"own" doc:"This server's own addresses are looked up in block lists from time to time."`

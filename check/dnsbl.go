@@ -21,21 +21,19 @@ type dnsbl struct {
 func (c *Checks) newDNSBL(cfg DNSBLConfig) *dnsbl {
 	d := &dnsbl{cfg: cfg}
 	for _, l := range cfg.Lists {
-		d.lists = append(d.lists, newList(l, time.Duration(cfg.Deadline), c.resolver, c.now))
+		d.lists = append(d.lists, c.newList(l, time.Duration(cfg.Deadline)))
 	}
 	return d
 }
 
 // row is its row of the table; limit is how much of a message is read for its links. Each list has a guard of its own: a dead one does not silence the others.
-func (d *dnsbl) row(limit int64, now func() time.Time) *one {
-	d.k = &one{name: "dnsbl", settings: d.cfg.Common, from: AtConnect, look: d.look, quick: d.quick}
+func (d *dnsbl) row(limit int64, g *guard) *one {
+	d.k = &one{name: "dnsbl", settings: d.cfg.Common, from: AtConnect, guard: g, look: d.look, quick: d.quick}
 	for _, l := range d.lists {
 		if slices.Contains(l.Of, OfLink) {
 			d.k.content = limit
 		}
 	}
-	d.k.guard = newGuard("dnsbl", time.Duration(d.cfg.Deadline), now)
-	d.k.guard.never = true
 	return d.k
 }
 

@@ -26,15 +26,15 @@ type list struct {
 	now      func() time.Time
 }
 
-func newList(cfg ListConfig, deadline time.Duration, resolver *Resolver, now func() time.Time) *list {
-	l := &list{ListConfig: cfg.complete(), resolver: resolver, now: now}
+func (c *Checks) newList(cfg ListConfig, deadline time.Duration) *list {
+	l := &list{ListConfig: cfg.complete(), resolver: c.resolver, now: c.now}
 	for text, name := range l.Codes {
-		if c, err := parseCode(text, name); err == nil { // Check has reported the others
-			l.codes = append(l.codes, c)
+		if answer, err := parseCode(text, name); err == nil { // Check has reported the others
+			l.codes = append(l.codes, answer)
 		}
 	}
 	slices.SortFunc(l.codes, func(a, b code) int { return cmp.Or(a.is.Compare(b.is), int(a.bit)-int(b.bit)) })
-	l.guard = newGuard("dnsbl "+l.Zone, deadline, now)
+	l.guard = newGuard("dnsbl "+l.Zone, deadline, c.now, c.log)
 	l.budget = budget{perSecond: l.PerSecond, perDay: l.PerDay}
 	return l
 }

@@ -27,7 +27,7 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(b, rr.Header().Rrtype)
 	}
 	now := newClock().now()
-	l := newList(ListConfig{Zone: "bl.example", Codes: map[string]string{"127.0.0.2": "spam", "&4": "phish"}}, time.Second, nil, newClock().now)
+	l := New(DefaultConfig(), Options{Now: newClock().now}).newList(ListConfig{Zone: "bl.example", Codes: map[string]string{"127.0.0.2": "spam", "&4": "phish"}}, time.Second)
 	f.Fuzz(func(t *testing.T, b []byte, kind uint16) {
 		var m dns.Msg
 		if m.Unpack(b) != nil {

@@ -68,7 +68,7 @@ func TestGreylistSpares(t *testing.T) {
 	}
 	asked := 0
 	b.table[0] = b.grey.row(func(m *osm.Message) bool { asked++; return m.Login == "old" }, b.clock.now)
-	b.table[0].guard = newGuard("greylist", time.Second, b.clock.now)
+	b.table[0].guard = newGuard("greylist", time.Second, b.clock.now, b.log)
 	m.Class, m.Login = osm.Login, "old"
 	if o := b.look(m); o.Greylist != greyKnown || asked != 1 {
 		t.Errorf("a login with a past: %+v", o)

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ type guard struct {
 	name     string
 	deadline time.Duration
 	now      func() time.Time
+	log      *slog.Logger
 	never    bool // its failures are those of whom the question is about: it stays closed
 
 	mu    sync.Mutex
@@ -39,8 +41,9 @@ var Buckets = [...]time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * ti
 
 var errOpen = errors.New("it is not asked for a while: it has failed several times in a row")
 
-func newGuard(name string, deadline time.Duration, now func() time.Time) *guard {
-	return &guard{name: name, deadline: deadline, now: now}
+// newGuard makes the guard of a service; the log is told when it is no longer asked, and when it answers again.
+func newGuard(name string, deadline time.Duration, now func() time.Time, log *slog.Logger) *guard {
+	return &guard{name: name, deadline: deadline, now: now, log: log}
 }
 
 func (g *guard) fromMemory() {
@@ -85,6 +88,9 @@ func (g *guard) learn(err error, givenUp bool, now time.Time) {
 	defer g.mu.Unlock()
 	switch {
 	case err == nil:
+		if g.row >= failuresInRow && !g.never {
+			g.log.Info("a check answers again", "check", g.name)
+		}
 		g.row = 0
 	case errors.Is(err, errSpent) || errors.Is(err, errBusy):
 		g.passed.Add(1)
@@ -93,8 +99,10 @@ func (g *guard) learn(err error, givenUp bool, now time.Time) {
 		g.failed.Add(1)
 		g.row++
 		g.why, g.when = osm.Printable(err.Error()), now
-		if g.row == failuresInRow {
+		if g.row == failuresInRow && !g.never {
 			g.until = now.Add(pause)
+			g.log.Warn("a check has failed several times in a row: it is tried again from time to time, and mail treated as its on_failure says meanwhile",
+				"check", g.name, "error", g.why)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (c *Checks) newOwn(cfg OwnConfig, machine []netip.Addr) *own {
 			w.lists = append(w.lists, c.dnsbl.lists[i])
 			continue
 		}
-		w.lists = append(w.lists, newList(ListConfig{Zone: zone, Of: []string{OfClient}}, ownDeadline, c.resolver, c.now))
+		w.lists = append(w.lists, c.newList(ListConfig{Zone: zone, Of: []string{OfClient}}, ownDeadline))
 	}
 	return w
 }

@@ -92,7 +92,7 @@ func domainOr(sender, helo string) string {
 
 // askingMany makes the guard of a check that asks another party for each message.
 func (c *Checks) askingMany(name string, settings Common) *guard {
-	g := newGuard(name, time.Duration(settings.Deadline), c.now)
+	g := newGuard(name, time.Duration(settings.Deadline), c.now, c.log)
 	g.never = true
 	return g
 }
