@@ -41,30 +41,6 @@ func (a *attr) deliver(fresh float32, all int, now window.Seconds) {
 // founding tells whether a value was there from the start: there is nothing to compare it with.
 func (a *attr) founding(s *sender) bool { return window.Elapsed(s.first, a.born) < day/2 }
 
-// find looks a value up and makes room for it where it is new: the least trusted value, and among these the one longest
-// unused, is forgotten. recent is where it was found the last time, which saves most searches.
-func find(list []attr, recent *uint8, hash uint64, now window.Seconds) (a *attr, isNew bool) {
-	if a = &list[*recent]; a.hash == hash {
-		a.last = now
-		return a, false
-	}
-	worst := 0
-	for i := range list {
-		if list[i].hash == hash {
-			list[i].last, *recent = now, uint8(i)
-			return &list[i], false
-		}
-		if less(&list[i], &list[worst]) {
-			worst = i
-		}
-	}
-	list[worst], *recent = attr{hash: hash, born: now, last: now}, uint8(worst)
-	return &list[worst], true
-}
-
-// recents are the places where find found each of a sender's values the last time.
-type recents struct{ network, wide, provider, client, helo, private, from, subject, country uint8 }
-
 func less(a, b *attr) bool {
 	ta, tb := min(a.trust, matureTrust), min(b.trust, matureTrust)
 	if ta != tb {

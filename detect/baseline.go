@@ -75,15 +75,15 @@ func (s *sender) usual() []osm.Finding {
 		line("refused", percent(&s.refused)+" of recipients do not exist"),
 	}
 	if s.key.Kind == osm.KeyLogin {
-		all = append(all, line("new-network", fmt.Sprintf("%d networks, %d HELO names used for long", habitual(s.networks[:]),
-			habitual(s.helos[:]))))
+		all = append(all, line("new-network", fmt.Sprintf("%d networks, %d HELO names used for long", s.habitual(networks),
+			s.habitual(helos))))
 	}
-	return append(all, line("many-senders", fmt.Sprintf("%d envelope senders used for long", habitual(s.froms[:]))))
+	return append(all, line("many-senders", fmt.Sprintf("%d envelope senders used for long", s.habitual(froms))))
 }
 
-func habitual(list []attr) (n int) {
-	for i := range list {
-		if list[i].trust >= matureTrust {
+func (s *sender) habitual(p property) (n int) {
+	for a := range s.each(p) {
+		if a.trust >= matureTrust {
 			n++
 		}
 	}
@@ -110,11 +110,9 @@ func (d *Detector) Release(key osm.Key, now time.Time) bool {
 	for _, h := range s.habits() {
 		h.close(true)
 	}
-	for _, list := range s.attrs() {
-		for i := range list {
-			if a := &list[i]; a.hash != 0 {
-				a.trust, a.born = max(a.trust, matureTrust), min(a.born, seconds-matureAge)
-			}
+	for p := range properties {
+		for a := range s.each(p) {
+			a.trust, a.born = max(a.trust, matureTrust), min(a.born, seconds-matureAge)
 		}
 	}
 	s.worst, s.strangers, s.complaints = 0, 0, window.Decayed{}

@@ -11,14 +11,14 @@ import (
 func (d *Detector) guise(l *look) {
 	s, m, w := l.s, l.m, &l.weights
 	if m.Sender != "" {
-		l.from, l.newFrom = find(s.froms[:], &s.recent.from, l.sender, l.now)
+		l.from, l.newFrom = s.find(froms, &s.recent.from, l.sender, l.now)
 		l.newFrom = l.newFrom && !d.known.Has(window.Pair(s.hash+knownSender, l.from.hash))
 		if !l.from.mature(l.now) && !l.from.founding(s) && !d.ownDomain(l) {
 			w[foreignSender] = d.settled(l.now) * max(l.confident, 0.5) * surprise(s.newFrom.of(0.05, 10), d.most[foreignSender])
 		}
 	}
 	if l.words > 0 && (!l.reply || m.Class != osm.Login) {
-		l.subject, l.newSubject = find(s.subjects[:], &s.recent.subject, l.template, l.now)
+		l.subject, l.newSubject = s.find(subjects, &s.recent.subject, l.template, l.now)
 		if !l.subject.mature(l.now) && !l.subject.founding(s) {
 			// In place of the usual mail, not beside it, it may be a new version of the same program.
 			beside := 0.65 + 0.35*min(1, s.inHr/(s.busy(l.now)+1))
@@ -35,8 +35,8 @@ func (d *Detector) guise(l *look) {
 // readers, and the next one is no surprise.
 func (s *sender) seasoned() float32 {
 	var longest window.Seconds
-	for i := range s.subjects {
-		if a := &s.subjects[i]; a.trust >= matureTrust {
+	for a := range s.each(subjects) {
+		if a.trust >= matureTrust {
 			longest = max(longest, window.Elapsed(a.born, a.last))
 		}
 	}

@@ -73,17 +73,17 @@ func surprise(p, most float32) float32 {
 func (d *Detector) place(l *look) {
 	s, m, w := l.s, l.m, &l.weights
 	if m.Client.IsLoopback() {
-		l.network, _ = find(s.networks[:], &s.recent.network, 1, l.now)
+		l.network, _ = s.find(networks, &s.recent.network, 1, l.now)
 	} else {
-		l.network, l.newNetwork = find(s.networks[:], &s.recent.network, l.Prints.network, l.now)
+		l.network, l.newNetwork = s.find(networks, &s.recent.network, l.Prints.network, l.now)
 	}
-	l.wide, _ = find(s.wides[:], &s.recent.wide, l.Prints.wide, l.now)
+	l.wide, _ = s.find(wides, &s.recent.wide, l.Prints.wide, l.now)
 	if p := l.Prints.provider; p != 0 {
-		l.provider, _ = find(s.wides[:], &s.recent.provider, p, l.now)
+		l.provider, _ = s.find(wides, &s.recent.provider, p, l.now)
 	}
-	l.client, l.newClient = find(s.clients[:], &s.recent.client, l.Prints.client, l.now)
+	l.client, l.newClient = s.find(clients, &s.recent.client, l.Prints.client, l.now)
 	if m.Country != "" {
-		l.country, _ = find(s.places[:], &s.recent.country, hashText(m.Country), l.now)
+		l.country, _ = s.find(countries, &s.recent.country, hashText(m.Country), l.now)
 	}
 	sure := l.confident * min(float32(window.Elapsed(s.first, l.now))/(7*day)+0.2, 1)
 	if m.Helo != "" {
@@ -106,9 +106,9 @@ func (d *Detector) place(l *look) {
 // device weighs the HELO name. A private address as a name is one device's for as long as its router pleases.
 func (d *Detector) device(l *look, sure float32) {
 	s, h := l.s, l.Prints.helo
-	l.helo, l.newHelo = find(s.helos[:], &s.recent.helo, h, l.now)
+	l.helo, l.newHelo = s.find(helos, &s.recent.helo, h, l.now)
 	if h == heloPrivate {
-		if exact, _ := find(s.helos[:], &s.recent.private, hashText(l.m.Helo)|8, l.now); exact.mature(l.now) {
+		if exact, _ := s.find(helos, &s.recent.private, hashText(l.m.Helo)|8, l.now); exact.mature(l.now) {
 			l.own = true
 		} else {
 			l.private = exact

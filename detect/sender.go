@@ -7,7 +7,7 @@ import (
 	"osm/window"
 )
 
-// sender is what is known of one identity: of fixed size, see TestSenderSize.
+// sender is what is known of one identity, in at most 2 KB: see TestSenderSize.
 type sender struct {
 	row
 	key     osm.Key
@@ -15,13 +15,7 @@ type sender struct {
 	first   window.Seconds
 	sent    float32 // accepted messages
 
-	networks [8]attr
-	wides    [6]attr
-	clients  [8]attr
-	helos    [6]attr
-	froms    [8]attr
-	subjects [12]attr
-	places   [3]attr // countries
+	values
 
 	newRecipient, newNetwork, newClient, newHelo, newFrom, newSubject, repeats, refused, refusedSpam share
 
@@ -152,8 +146,4 @@ func (s *sender) learnSize(recipients int) {
 func (s *sender) habits() [9]*share {
 	return [...]*share{&s.newRecipient, &s.newNetwork, &s.newClient, &s.newHelo, &s.newFrom, &s.newSubject, &s.repeats, &s.refused,
 		&s.refusedSpam}
-}
-
-func (s *sender) attrs() [7][]attr {
-	return [...][]attr{s.networks[:], s.wides[:], s.clients[:], s.helos[:], s.froms[:], s.subjects[:], s.places[:]}
 }

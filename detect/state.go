@@ -89,14 +89,14 @@ func (d *Detector) restore(kind, name string, c *codec) bool {
 		}
 		return c.whole()
 	case senderKey:
-		s := &sender{row: row{hash: hash}}
+		s := &sender{row: row{hash: hash, saved: true}}
 		if s.code(c); err != nil || !c.whole() {
 			return false
 		}
 		d.senders.add(s)
 		return true
 	case accountKey:
-		a := &account{row: row{hash: hash}}
+		a := &account{row: row{hash: hash, saved: true}}
 		if a.code(c); err != nil || !c.whole() {
 			return false
 		}
@@ -210,32 +210,6 @@ func (c *codec) share(v *share) {
 	}
 }
 
-// attrs writes only those in use.
-func (c *codec) attrs(list []attr) {
-	n := uint8(0)
-	for i := range list {
-		if list[i].hash != 0 {
-			n++
-		}
-	}
-	c.u8(&n)
-	if c.reading {
-		if int(n) > len(list) {
-			c.short = true
-			return
-		}
-		for i := range list[:n] {
-			list[i].code(c)
-		}
-		return
-	}
-	for i := range list {
-		if list[i].hash != 0 {
-			list[i].code(c)
-		}
-	}
-}
-
 func (a *attr) code(c *codec) {
 	c.u64(&a.hash)
 	c.u32(&a.born)
@@ -274,8 +248,8 @@ func (s *sender) code(c *codec) {
 		c.f32(v)
 	}
 	c.u8(&s.topDay)
-	for _, list := range s.attrs() {
-		c.attrs(list)
+	for p := range properties {
+		c.values(&s.values, p)
 	}
 	for _, h := range s.habits() {
 		c.share(h)

@@ -7,6 +7,7 @@ type row struct {
 	hash  uint64
 	last  window.Seconds // last used
 	dirty bool           // changed since it was saved
+	saved bool           // it was handed out, or came from the store
 }
 
 func (r *row) base() *row { return r }
@@ -19,7 +20,7 @@ type table[T interface{ base() *row }] struct {
 	ring  []T
 	hand  int
 	dirty []T
-	gone  []uint64 // hashes of forgotten rows, until they are told to the store
+	gone  []uint64 // hashes of forgotten rows that the store has, until it is told
 }
 
 func newTable[T interface{ base() *row }](limit int) table[T] {
@@ -37,7 +38,9 @@ func (t *table[T]) add(v T) {
 		at := t.victim()
 		old := t.ring[at].base()
 		delete(t.index, old.hash)
-		t.gone = append(t.gone, old.hash)
+		if old.saved {
+			t.gone = append(t.gone, old.hash)
+		}
 		old.dirty = true // keeps it out of the list of changes
 		t.ring[at] = v
 	}
@@ -92,7 +95,7 @@ func (t *table[T]) changed(row func(T), gone func(hash uint64)) {
 		r := v.base()
 		if now, ok := t.index[r.hash]; ok && now.base() == r {
 			row(v)
-			r.dirty = false
+			r.dirty, r.saved = false, true
 		}
 	}
 	t.gone, t.dirty = t.gone[:0], t.dirty[:0]
