@@ -157,17 +157,21 @@ func at(s Series, i int) float64 {
 
 // legend names the series, when there are several, and the usual level.
 func (d *drawing) legend(t Time) {
-	x := float64(width)
+	x, y := float64(width), 4.0
 	room := func(name string) string {
 		name = shorten(name, 24)
-		x -= 6.2*float64(utf8.RuneCountInString(name)) + 22
+		long := 6.2*float64(utf8.RuneCountInString(name)) + 22
+		if x-long < 0 && y == 4 { // there is room for a second row
+			x, y = width, y+13
+		}
+		x -= long
 		return name
 	}
 	if positive(t.Usual) > 0 && t.Label != "" {
 		x -= 8
 		name := room(t.Label)
-		d.line(dashed, point{x - 8, 8.5}, point{x + 9, 8.5})
-		d.label(x+13, 12, start, name)
+		d.line(dashed, point{x - 8, y + 4.5}, point{x + 9, y + 4.5})
+		d.label(x+13, y+8, start, name)
 		x -= 14
 	}
 	if len(t.Series) < 2 {
@@ -175,8 +179,8 @@ func (d *drawing) legend(t Time) {
 	}
 	for i := len(t.Series) - 1; i >= 0; i-- {
 		name := room(t.Series[i].Name)
-		d.rect(x, 4, 9, 9, i, "")
-		d.label(x+13, 12, start, name)
+		d.rect(x, y, 9, 9, i, "")
+		d.label(x+13, y+8, start, name)
 	}
 }
 

@@ -119,7 +119,7 @@ func (m *messageRow) describe(d day, t texts, recipients int) Found {
 			ServerPort: uint16(parseNumber(way[3], 16)), Country: host[2], ASN: uint32(parseNumber(host[3], 32)),
 			Protocol: way[0], Auth: way[1], TLS: way[2], Sender: t[m.sender], From: t[m.senderFrom],
 			Subject: t[m.subject], Parent: t[m.parent], Queue: way[4], Size: m.size, HasSubject: m.flags&flagSubject != 0,
-			Verdict: osm.Verdict{Action: osm.Action(m.action), Shadow: m.flags&flagShadow != 0},
+			Verdict: osm.Verdict{Action: osm.Action(m.action), Shadow: m.flags&flagShadow != 0, Passive: m.flags&flagPassive != 0},
 		},
 		RecipientCount: int(m.recipients), Delivered: int(m.delivered), Deferred: int(m.deferred),
 		Failed: int(m.failed), Suppressed: int(m.suppressed), NoArrival: m.flags&flagNoArrival != 0,

@@ -18,6 +18,8 @@ const (
 	flagSubject               // the subject was logged
 	flagShadow                // the verdict was not carried out
 	flagScript                // two bits: osm.Confidence
+	_
+	flagPassive // nobody had asked: Exim had accepted it
 )
 
 const flagScriptMask = 3 * flagScript
@@ -48,6 +50,9 @@ func (w *dayWriter) writeMessage(m *pendingMessage, line, last int64) error {
 	}
 	if m.Verdict.Shadow {
 		flags |= flagShadow
+	}
+	if m.Verdict.Passive {
+		flags |= flagPassive
 	}
 	flags |= int64(m.Script.Sure) * flagScript
 	exim := int64(0)

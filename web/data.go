@@ -150,7 +150,8 @@ type Verdict struct {
 	Detail   string        `json:"detail"`
 	Key      osm.Key       `json:"key"`
 	Score    float64       `json:"score"`
-	Shadow   bool          `json:"shadow"` // of a rule on trial: nothing was done
+	Shadow   bool          `json:"shadow"`  // of a rule on trial: nothing was done
+	Passive  bool          `json:"passive"` // nobody had asked: nothing was done
 	Findings []osm.Finding `json:"findings"`
 	Message  *Message      `json:"message,omitempty"`
 	Undo     []string      `json:"undo"` // commands that take it back

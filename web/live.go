@@ -72,7 +72,7 @@ func liveMessage(m *osm.Message) Message {
 	subject := own(m.Subject)
 	v := Message{Time: m.Time, ID: strings.Clone(m.ID), Class: m.Class, Account: own(m.Account), Login: own(m.Login), User: own(m.User),
 		Script: own(m.Script.Path), Client: Address(m.Client), Sender: own(m.Sender), Count: len(m.Recipients), Action: m.Verdict.Action,
-		Rule: m.Verdict.Rule, Reason: m.Verdict.Reason, Detail: own(m.Verdict.Detail), Verdict: m.Verdict.ID}
+		Rule: m.Verdict.Rule, Reason: m.Verdict.Reason, Detail: own(m.Verdict.Detail), Verdict: m.Verdict.ID, Passive: m.Verdict.Passive}
 	if m.HasSubject {
 		v.Subject = &subject
 	}

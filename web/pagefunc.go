@@ -184,6 +184,7 @@ const shownRows = 15
 
 const (
 	shownRunes = 140
+	wholeRunes = 240       // up to which a text is shown whole
 	keptBytes  = 128 << 10 // what a page can bear of one value
 )
 
@@ -193,7 +194,7 @@ func (s *speech) long(value any) template.HTML {
 	if text, ok := value.(*string); ok {
 		v = *text
 	}
-	if utf8.RuneCountInString(cutBytes(v, 4*shownRunes+4)) <= shownRunes {
+	if utf8.RuneCountInString(cutBytes(v, 4*wholeRunes+4)) <= wholeRunes {
 		return isolate(v)
 	}
 	begin := cutRunes(v, shownRunes)

@@ -232,7 +232,10 @@ func (s *Server) messagePage(r *http.Request) (any, error) {
 		return nil, err
 	}
 	key := map[bool]string{true: "message.waits"}[v.Held]
-	if t.Action == osm.Reject || t.Action == osm.Discard {
+	switch {
+	case t.Passive && t.Action != osm.Accept:
+		key, v.Tone = "verdict.passive", "warn"
+	case t.Action == osm.Reject || t.Action == osm.Discard:
 		key = "message.refusedIt"
 	}
 	if key != "" {
@@ -274,9 +277,16 @@ func (s *Server) verdictPage(r *http.Request) (any, error) {
 	say := s.pages.speechFor(r)
 	who := say.word("key", d.Key.Kind) + " " + isolate(cutRunes(d.Key.Value, 120))
 	v.Sentence, err = say.say("verdict.sentence", "time", say.time(d.Message.Time.In(s.o.Zone), "moment"), "action", say.word("action", d.Action), "who", who)
-	if err == nil && d.Shadow {
+	key := ""
+	switch {
+	case d.Shadow:
+		key = "verdict.trial"
+	case d.Passive && d.Action != osm.Accept:
+		key, v.Tone = "verdict.passive", "warn"
+	}
+	if err == nil && key != "" {
 		var more template.HTML
-		more, err = say.say("verdict.trial")
+		more, err = say.say(key)
 		v.Sentence += " " + more
 	}
 	return v, err

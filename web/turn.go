@@ -68,7 +68,7 @@ func (s *Server) traceOf(ctx context.Context, t *store.Trace) *Trace {
 
 // verdictOf is a decision, and how to take it back, as far as the viewer may.
 func (s *Server) verdictOf(ctx context.Context, v *osm.Verdict, message string) *Verdict {
-	all := &Verdict{ID: v.ID, Action: v.Action, Rule: v.Rule, Reason: v.Reason, Detail: v.Detail, Key: v.Key, Score: v.Score, Shadow: v.Shadow,
+	all := &Verdict{ID: v.ID, Action: v.Action, Rule: v.Rule, Reason: v.Reason, Detail: v.Detail, Key: v.Key, Score: v.Score, Shadow: v.Shadow, Passive: v.Passive,
 		Findings: append([]osm.Finding{}, v.Findings...), Undo: []string{}}
 	viewer := ViewerOf(ctx)
 	if v.Action == osm.Hold && viewer.May(ReleaseHeld) {

@@ -37,6 +37,7 @@ type Message struct {
 	Reason  string     `json:"reason,omitempty"`
 	Detail  string     `json:"detail,omitempty"`
 	Verdict string     `json:"verdict,omitempty"`
+	Passive bool       `json:"passive,omitempty"` // it was only noticed, after Exim had accepted the message
 
 	Delivered  int        `json:"delivered"`
 	Deferred   int        `json:"deferred"`
@@ -52,7 +53,7 @@ func MessageOf(f *store.Found) Message {
 		Script: f.Script.Path, Client: Address(f.Client), ClientHost: f.ClientHost, Helo: f.Helo, Country: f.Country,
 		ASN: f.ASN, Protocol: f.Protocol, TLS: f.TLS, Sender: f.Sender, Recipients: append([]string{}, f.Recipients...),
 		Count: f.RecipientCount, Size: f.Size, Parent: f.Parent, Action: f.Verdict.Action, Rule: f.Verdict.Rule, Reason: f.Verdict.Reason,
-		Detail: f.Verdict.Detail, Verdict: f.Verdict.ID, Delivered: f.Delivered, Deferred: f.Deferred, Failed: f.Failed,
+		Detail: f.Verdict.Detail, Verdict: f.Verdict.ID, Passive: f.Verdict.Passive, Delivered: f.Delivered, Deferred: f.Deferred, Failed: f.Failed,
 		Suppressed: f.Suppressed, NoArrival: f.NoArrival}
 	if f.Script.Path != "" {
 		v.ScriptSure = f.Script.Sure.String()
