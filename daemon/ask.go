@@ -31,7 +31,7 @@ func (e *Engine) Ask(r *policy.Request, now time.Time) osm.Verdict {
 		m.Recipients = []string{r.Recipient}
 	}
 	e.Enrich.Message(m) // lists may name countries and networks
-	return e.peek(m)
+	return e.peek(r)
 }
 
 // decide gives the verdict about a whole message. In shadow nobody will carry it out, so that what is refused arrives all

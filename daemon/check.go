@@ -142,10 +142,14 @@ func tried(m *osm.Message, v osm.Verdict) osm.Verdict {
 	return v
 }
 
-// peek answers before a message is complete: what the lists say, then what the checks refuse. What they would hold is held
-// when the message is there.
-func (e *Engine) peek(m *osm.Message) osm.Verdict {
-	v := e.Policy.Peek(m)
+// peek answers before a message is complete: what the lists (and, for the gateway, the rules) say, then what the checks
+// refuse. What they would hold is held when the message is there.
+func (e *Engine) peek(r *policy.Request) osm.Verdict {
+	m, say := &r.Message, e.Policy.Peek
+	if r.Early {
+		say = func(m *osm.Message) osm.Verdict { return e.Policy.Early(m, r.State) }
+	}
+	v := say(m)
 	if v.Rule != "" || m.Opinions == nil {
 		return v
 	}

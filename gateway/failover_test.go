@@ -107,7 +107,9 @@ func TestUpstreamKilledAnywhere(t *testing.T) {
 	f := newFront(t, settings(r.addr), nil, func(o *gateway.Options) {
 		o.Now = func() time.Time { return time.Now().Add(time.Duration(seconds.Load()) * time.Second) }
 	})
-	text := func(n int) string { return fmt.Sprintf("Subject: number %d\r\n\r\n%s", n, strings.Repeat("a line\r\n", 10)) }
+	text := func(n int) string {
+		return fmt.Sprintf("Subject: number %d\r\n\r\n%s", n, strings.Repeat("a line\r\n", 10))
+	}
 	number := 0
 	for _, direction := range []string{"to", "from"} {
 		for at := 0; ; at++ {

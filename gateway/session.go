@@ -339,7 +339,7 @@ func (s *session) consider(state policy.State, at Point, recipient string) (v os
 	if !spoken && s.g.cfg.Tarpit == 0 {
 		return v, false
 	}
-	r := policy.Request{State: state, UID: -1, Recipient: recipient, Count: len(s.mail.recipients)}
+	r := policy.Request{State: state, Early: true, UID: -1, Recipient: recipient, Count: len(s.mail.recipients)}
 	s.describe(&r.Message)
 	v = s.g.options.Ask(s.ctx, &r)
 	if !v.Stops() {

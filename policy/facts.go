@@ -19,6 +19,7 @@ type Facts struct {
 	SenderDomain string   `expr:"sender_domain" doc:"its domain"`
 	From         string   `expr:"from" doc:"address in the From header; empty where it is not known"`
 	Recipients   []string `expr:"recipients" doc:"envelope recipients; empty where Exim does not log them"`
+	Recipient    string   `expr:"recipient" doc:"one recipient in small letters: a rule that names it is asked about each; one that matches is enough, to accept all must"`
 	Count        int      `expr:"recipient_count" doc:"how many recipients"`
 	Client       string   `expr:"client" doc:"address of the submitting host"`
 	Network      string   `expr:"network" doc:"its IPv4 /24 or IPv6 /64"`

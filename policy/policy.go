@@ -176,6 +176,27 @@ func (p *Policy) about(r *rule, m *osm.Message) bool {
 	if r.when == nil {
 		return true
 	}
+	if r.early.each {
+		return p.aboutRecipients(r, m)
+	}
+	return p.holds(r, m)
+}
+
+// aboutRecipients asks a rule about each recipient. One that matches is enough, but for accepting: a recipient whose mail
+// is always let through must not take others with it.
+func (p *Policy) aboutRecipients(r *rule, m *osm.Message) bool {
+	matched := 0
+	for _, recipient := range m.Recipients {
+		p.facts.Recipient = strings.ToLower(recipient)
+		if p.holds(r, m) {
+			matched++
+		}
+	}
+	return matched > 0 && (r.Action != osm.Accept || matched == len(m.Recipients))
+}
+
+// holds tells whether a rule's condition is true of the facts.
+func (p *Policy) holds(r *rule, m *osm.Message) bool {
 	p.vm.MemoryBudget = memoryBudget
 	yes, err := p.vm.Run(r.when, &p.facts)
 	if err != nil {

@@ -41,6 +41,7 @@ type Request struct {
 	Recipient string // the one that RCPT and REWRITE are about
 	Count     int    // recipients accepted so far, as told
 	UID       int    // of a local submission's caller; -1 when not told
+	Early     bool   // before the message is there rules are asked as well as lists: the asker tells itself what it has refused
 
 	// Content is the message as received, headers first, as far as the checks want to see it; Whole tells that nothing is missing
 	// at its end. The protocol does not carry it: only an asker inside osm has it.

@@ -59,6 +59,7 @@ type rule struct {
 	except   []selector
 	limits   []ownLimit
 	counters *counters // nil without a limit
+	early    early
 	hits     hits
 	hitsKey  string // names of its kept state
 	countKey string
@@ -138,6 +139,7 @@ func compile(r Rule) (*rule, []problem) {
 		return nil, problems
 	}
 	c.name()
+	c.early = earlyOf(c)
 	if c.counted() {
 		c.counters = newCounters(c.Count, time.Duration(c.Window))
 	}
