@@ -124,11 +124,19 @@ func (c *Checks) add(k *one) {
 // Wants tells whether any check has something to say about a class of mail at a stage.
 func (c *Checks) Wants(stage Stage, class osm.Class) bool {
 	for _, k := range c.table {
-		if k.from <= stage && slices.Contains(k.settings.Classes, class) {
+		if k.about(stage, class) {
 			return true
 		}
 	}
 	return false
+}
+
+// about tells whether a check is asked about a class of mail at a stage. At the connection whoever comes from outside may yet log
+// in: only what is about logins, too, is asked then.
+func (k *one) about(stage Stage, class osm.Class) bool {
+	classes := k.settings.Classes
+	return k.from <= stage && slices.Contains(classes, class) &&
+		(stage > AtConnect || class == osm.Localhost || slices.Contains(classes, osm.Login))
 }
 
 // Limit is how many bytes of content the checks want to see; 0: none of them reads it.
@@ -154,7 +162,7 @@ func (c *Checks) Look(ctx context.Context, r *Request, o *osm.Opinions) {
 	c.readContent(r, o)
 	var slow []*one
 	for _, k := range c.table {
-		if k.from > r.Stage || !slices.Contains(k.settings.Classes, r.Message.Class) {
+		if !k.about(r.Stage, r.Message.Class) {
 			continue
 		}
 		own := osm.Opinions{}

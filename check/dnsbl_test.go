@@ -302,8 +302,14 @@ func TestLateCheck(t *testing.T) {
 	if o.SPF != "" || !slices.Equal(o.Failed, []string{"late"}) || o.Verdict.Action != osm.Hold || !o.Verdict.Shadow || o.Verdict.Stops() {
 		t.Errorf("%+v", o)
 	}
-	if m := from("192.0.2.9"); b.Wants(AtData, osm.Login) || !b.Wants(AtConnect, m.Class) {
-		t.Error("it is asked about what it is not for")
+	for _, c := range []struct {
+		stage Stage
+		class osm.Class
+		want  bool
+	}{{AtData, osm.Inbound, true}, {AtMail, osm.Inbound, true}, {AtConnect, osm.Inbound, false}, {AtData, osm.Login, false}} {
+		if got := b.Wants(c.stage, c.class); got != c.want {
+			t.Errorf("%v mail at stage %d: %v; at the connection there may be a login yet", c.class, c.stage, got)
+		}
 	}
 }
 
