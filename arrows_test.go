@@ -18,7 +18,7 @@ import (
 var arrows = map[string][]string{
 	"osm":    {},
 	"access": {},
-	"action": {"incident", "window"},
+	"action": {"chart", "incident", "window"}, // a digest has pictures
 	"chart":  {}, "check": {}, "exim": {}, "fleet": {}, "netwatch": {}, "panel": {}, "store": {}, "tail": {},
 	"window":   {},
 	"track":    {"exim"}, // an entry goes in

@@ -20,6 +20,7 @@ type Digest struct {
 	Rankings     []Ranking
 	Incidents    []incident.Incident // that were live at some time since then
 	Notices      []string            // what is wrong with osm itself
+	Pictures     []Picture           // as on the page
 }
 
 // Row is one line of a digest's tables.
@@ -58,9 +59,10 @@ func (c *Config) Due(now time.Time) time.Time {
 }
 
 // Letter makes the mail of a digest that was due at a time. There is one for each day.
-func (d *Digest) Letter(c *Config, due time.Time) Letter {
+func (d *Digest) Letter(c *Config, due time.Time) (Letter, error) {
+	page, err := d.HTML()
 	return Letter{ID: "D" + due.Format("2006-01-02"), Way: "digest", Next: d.Until,
-		Mail: &Mail{To: slices.Clone(c.Mail), Time: d.Until, Subject: d.Subject(), Text: d.Text()}}
+		Mail: &Mail{To: slices.Clone(c.Mail), Time: d.Until, Subject: d.Subject(), Text: d.Text(), HTML: page, Pictures: d.Pictures}}, err
 }
 
 // Subject is the day in one line.
@@ -120,11 +122,7 @@ func (d *Digest) writeIncidents(b *strings.Builder) {
 		b.WriteString("\nNo incidents.\n")
 		return
 	}
-	all := make([]*incident.Incident, len(d.Incidents))
-	for i := range all {
-		all[i] = &d.Incidents[i]
-	}
-	incident.Sort(all)
+	all := d.sorted()
 	b.WriteString("\nIncidents:\n")
 	for _, in := range all[:min(len(all), digestIncidents)] {
 		fmt.Fprintf(b, "  %s  %-8s %s, %d messages to %d recipients: %s\n", osm.Printable(in.ID), in.State, headline(in), in.Messages,
@@ -133,4 +131,14 @@ func (d *Digest) writeIncidents(b *strings.Builder) {
 	if more := len(all) - digestIncidents; more > 0 {
 		fmt.Fprintf(b, "  and %d more\n", more)
 	}
+}
+
+// sorted are the incidents, what goes on before what is over.
+func (d *Digest) sorted() []*incident.Incident {
+	all := make([]*incident.Incident, len(d.Incidents))
+	for i := range all {
+		all[i] = &d.Incidents[i]
+	}
+	incident.Sort(all)
+	return all
 }

@@ -1,15 +1,22 @@
 package action
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/emersion/go-message"
+
 	"osm"
+	"osm/chart"
 	"osm/incident"
 )
 
@@ -87,8 +94,12 @@ func TestDigestSurvives(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	cfg.Mail, cfg.Sendmail = []string{"root"}, script(t, "cat > "+out)
 	o, again := NewOutbox(), NewOutbox()
-	o.PutLetter(digest().Letter(&cfg, noon))
-	o.PutLetter(digest().Letter(&cfg, noon))
+	letter, err := digest().Letter(&cfg, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.PutLetter(letter)
+	o.PutLetter(letter)
 	if err := o.Dirty(func(_ string, blob []byte) {
 		if err := again.Restore(blob); err != nil {
 			t.Error(err)
@@ -96,7 +107,7 @@ func TestDigestSurvives(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	again.PutLetter(digest().Letter(&cfg, noon))
+	again.PutLetter(letter)
 	l, ok, _ := again.Take(noon)
 	if _, second, _ := again.Take(noon); !ok || second || l.Mail == nil {
 		t.Fatalf("%+v, a second one: %v", l, second)
@@ -107,5 +118,76 @@ func TestDigestSurvives(t *testing.T) {
 	sent, err := os.ReadFile(out)
 	if err != nil || !strings.Contains(string(sent), "To: root\n") || !strings.Contains(string(sent), "Incidents:") {
 		t.Errorf("%v: %s", err, sent)
+	}
+}
+
+// TestDigestPictures reads a digest as a mail program does: the text alone, or the page with its pictures.
+func TestDigestPictures(t *testing.T) {
+	cfg := DefaultConfig()
+	out := filepath.Join(t.TempDir(), "out")
+	cfg.Mail, cfg.Sendmail = []string{"root"}, script(t, "cat > "+out)
+	d := digest()
+	d.Pictures = []Picture{{Time: &chart.Time{Title: "Deliveries", Start: noon, Step: time.Hour, Series: []chart.Series{{Name: "delivered" + hostile, Values: []float64{1, 2}}}}},
+		{Rank: &chart.Rank{Title: "Logins" + hostile, Rows: []chart.Row{{Label: hostile, Value: 3}}}}}
+	letter, err := d.Letter(&cfg, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := json.Marshal(letter) // as it waits in the outbox over a restart
+	if err == nil {
+		err = json.Unmarshal(kept, &letter)
+	}
+	if err != nil || len(kept) > 20<<10 {
+		t.Fatalf("%v: %d bytes wait in the outbox", err, len(kept))
+	}
+	if err := cfg.Post(context.Background(), "mx.example", letter.ID, *letter.Mail); err != nil {
+		t.Fatal(err)
+	}
+	sent, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	readParts(t, bytes.ReplaceAll(sent, []byte("\n"), []byte("\r\n")), found)
+	if found["text/plain"] != strings.ReplaceAll(d.Text(), "\n", "\r\n") {
+		t.Errorf("the text is not the digest's: %q", found["text/plain"])
+	}
+	page := found["text/html"]
+	if strings.Contains(page, "<script") || strings.Contains(page, "\u202e") || !strings.Contains(page, "&lt;") {
+		t.Errorf("a stranger has written in the page:\n%s", page)
+	}
+	for i := range d.Pictures {
+		id := pictureID(i)
+		img, err := png.Decode(strings.NewReader(found["<"+id+">"]))
+		if err != nil || img.Bounds().Dx() < chart.Width || !strings.Contains(page, `src="cid:`+id+`"`) {
+			t.Errorf("picture %d: %v", i, err)
+		}
+	}
+}
+
+// readParts takes a mail apart: what it has of each kind, and pictures by their name.
+func readParts(t *testing.T, raw []byte, found map[string]string) {
+	t.Helper()
+	entity, err := message.Read(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = entity.Walk(func(_ []int, e *message.Entity, err error) error {
+		if err != nil {
+			return err
+		}
+		kind, _, err := e.Header.ContentType()
+		if err != nil || strings.HasPrefix(kind, "multipart/") {
+			return err
+		}
+		body, err := io.ReadAll(e.Body)
+		if name := e.Header.Get("Content-Id"); name != "" {
+			kind = name
+		}
+		found[kind] = string(body)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

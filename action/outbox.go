@@ -35,6 +35,9 @@ type Mail struct {
 	Time    time.Time `json:"time"`
 	Subject string    `json:"subject"`
 	Text    string    `json:"text"`
+
+	HTML     string    `json:"html,omitempty"` // the same as a page; "": there is none
+	Pictures []Picture `json:"pictures,omitempty"`
 }
 
 const (

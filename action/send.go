@@ -71,7 +71,7 @@ func (c *Config) Post(ctx context.Context, host, id string, m Mail) error {
 	if from == "" {
 		from = "osm@" + host
 	}
-	letter, err := compose(from, m.To, host, id, m.Time, m.Subject, m.Text)
+	letter, err := compose(from, host, id, &m)
 	if err != nil {
 		return final{err}
 	}
@@ -86,29 +86,36 @@ func (c *Config) Post(ctx context.Context, host, id string, m Mail) error {
 	return program(ctx, letter, c.Sendmail, args...)
 }
 
-// compose writes a mail of plain text (RFC 5322, RFC 2045). Auto-Submitted keeps vacation programs from answering
-// (RFC 3834). The subject is printable: it has no line ends.
-func compose(from string, to []string, host, id string, at time.Time, subject, text string) ([]byte, error) {
+// compose writes a mail (RFC 5322, RFC 2045): plain text, or a page with its pictures besides. Auto-Submitted keeps vacation programs
+// from answering (RFC 3834). The subject is printable: it has no line ends.
+func compose(from, host, id string, m *Mail) ([]byte, error) {
 	var b bytes.Buffer
-	for _, h := range [][2]string{{"From", from}, {"To", strings.Join(to, ", ")}, {"Subject", mime.QEncoding.Encode("utf-8", subject)},
-		{"Date", at.Format(time.RFC1123Z)}, {"Message-ID", "<" + id + "." + strconv.FormatInt(at.Unix(), 36) + "@" + host + ">"},
-		{"Auto-Submitted", "auto-generated"}, {"MIME-Version", "1.0"}, {"Content-Type", "text/plain; charset=utf-8"},
-		{"Content-Transfer-Encoding", "quoted-printable"}} {
+	for _, h := range [][2]string{{"From", from}, {"To", strings.Join(m.To, ", ")}, {"Subject", mime.QEncoding.Encode("utf-8", m.Subject)},
+		{"Date", m.Time.Format(time.RFC1123Z)}, {"Message-ID", "<" + id + "." + strconv.FormatInt(m.Time.Unix(), 36) + "@" + host + ">"},
+		{"Auto-Submitted", "auto-generated"}, {"MIME-Version", "1.0"}} {
 		value := strings.ReplaceAll(h[1], "\r\n ", "\n ") // long encoded words are folded by mime
 		if strings.ContainsAny(strings.ReplaceAll(value, "\n ", ""), "\r\n\x00") {
 			return nil, fmt.Errorf("compose a mail: the header %s has a line end", h[0])
 		}
 		fmt.Fprintf(&b, "%s: %s\n", h[0], value)
 	}
-	b.WriteByte('\n')
-	w := quotedprintable.NewWriter(&b)
-	if _, err := io.WriteString(w, text); err != nil {
-		return nil, fmt.Errorf("compose a mail: %w", err)
+	write := writeParts
+	if m.HTML == "" {
+		write = writePlain
 	}
-	if err := w.Close(); err != nil {
+	if err := write(&b, m); err != nil {
 		return nil, fmt.Errorf("compose a mail: %w", err)
 	}
 	return bytes.ReplaceAll(b.Bytes(), []byte("\r\n"), []byte("\n")), nil
+}
+
+func writePlain(b *bytes.Buffer, m *Mail) error {
+	b.WriteString("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n")
+	w := quotedprintable.NewWriter(b)
+	if _, err := io.WriteString(w, m.Text); err != nil {
+		return err
+	}
+	return w.Close()
 }
 
 // run gives the alert to the administrator's own program.

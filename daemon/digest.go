@@ -8,6 +8,7 @@ import (
 	"osm"
 	"osm/action"
 	"osm/store"
+	"osm/web"
 )
 
 const (
@@ -52,6 +53,13 @@ func (s *session) digest(ctx context.Context, now time.Time) error {
 	}
 	d := digestOf(report, now)
 	d.Host = cfg.HostName()
+	pictures, err := web.DigestPictures(web.ReportOf(report), now.Location())
+	if err != nil {
+		return err
+	}
+	for _, p := range pictures {
+		d.Pictures = append(d.Pictures, action.Picture(p))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, i := range s.alarm.book.All() {
@@ -62,7 +70,11 @@ func (s *session) digest(ctx context.Context, now time.Time) error {
 	if n := s.alarm.stuck(now); n > 0 {
 		d.Notices = append(d.Notices, fmt.Sprintf("%d alerts have not arrived", n))
 	}
-	s.alarm.outbox.PutLetter(d.Letter(&cfg, due))
+	letter, err := d.Letter(&cfg, due)
+	if err != nil {
+		return err
+	}
+	s.alarm.outbox.PutLetter(letter)
 	s.alarm.made(due) // saved together with the letter
 	s.alarm.awake()
 	return nil

@@ -163,7 +163,10 @@ func TestLettersGoOut(t *testing.T) {
 	program := writeFile(t, dir, "sendmail", "#!/bin/sh\necho \"$@\" >> "+out+"\ncat > /dev/null\n")
 	s := alarmed(t, filepath.Join(dir, "osm.db"), func(cfg *config.Config) { cfg.Alert.Sendmail = program })
 	d := action.Digest{Host: "mx.example", Until: morning}
-	letter := d.Letter(&s.cfg.Alert, morning)
+	letter, err := d.Letter(&s.cfg.Alert, morning)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := s.alarm.sendOne(context.Background(), letter); err == nil {
 		t.Error("a program that may not be run was run")
 	}

@@ -74,10 +74,18 @@ func outcomes(hours []Hour, s *speech) chart.Time {
 
 // refusalPicture shows only the kinds of refusal that there were.
 func (p *pages) refusalPicture(s *speech, hours []Hour, total Counts) template.HTML {
-	c := chart.Time{Title: s.plainText("delivery.refusals"), Step: time.Hour, Format: s.chartFormat()}
+	c := refusals(s, hours, total)
 	if len(hours) > 0 {
 		c.Start = hours[0].Start.In(p.zone)
 	}
+	if len(c.Series) == 0 {
+		c.Series = []chart.Series{{Values: make([]float64, len(hours))}}
+	}
+	return c.SVG()
+}
+
+func refusals(s *speech, hours []Hour, total Counts) chart.Time {
+	c := chart.Time{Title: s.plainText("delivery.refusals"), Step: time.Hour, Format: s.chartFormat()}
 	for _, refusal := range osm.Refusals() {
 		if total.Refusals[refusal.String()] == 0 {
 			continue
@@ -88,10 +96,7 @@ func (p *pages) refusalPicture(s *speech, hours []Hour, total Counts) template.H
 		}
 		c.Series = append(c.Series, chart.Series{Name: s.plainText("refusal." + refusal.String()), Values: values})
 	}
-	if len(c.Series) == 0 {
-		c.Series = []chart.Series{{Values: make([]float64, len(hours))}}
-	}
-	return c.SVG()
+	return c
 }
 
 // daysPicture adds hours up to days of the zone.
@@ -164,3 +169,40 @@ func (p *pages) listingPicture(s *speech, listings []Listing, now time.Time) tem
 
 // listingRows is how many lists a picture shows.
 const listingRows = 20
+
+// DigestPicture is one of the pictures of the mailed digest; one of the two is set.
+type DigestPicture struct {
+	Time *chart.Time
+	Rank *chart.Rank
+}
+
+// rankRows is how many senders a picture of a ranking shows.
+const rankRows = 10
+
+// DigestPictures are the pages' pictures of a report, in English: what became of the mail, the refusals, and who sent most.
+func DigestPictures(r Report, zone *time.Location) ([]DigestPicture, error) {
+	all, err := speeches()
+	if err != nil {
+		return nil, err
+	}
+	s := all[0]
+	became := outcomes(r.Hours, s)
+	became.Title, became.Start = s.plainText("now.day"), r.Since.In(zone)
+	pictures := []DigestPicture{{Time: &became}}
+	if refused := refusals(s, r.Hours, r.Total); len(refused.Series) > 0 {
+		refused.Start = r.Since.In(zone)
+		pictures = append(pictures, DigestPicture{Time: &refused})
+	}
+	for _, kind := range []osm.KeyKind{osm.KeyLogin, osm.KeyScript} {
+		rank := chart.Rank{Title: s.plainText("keys." + kind.String())}
+		for _, t := range r.Top[kind.String()] {
+			if len(rank.Rows) < rankRows {
+				rank.Rows = append(rank.Rows, chart.Row{Label: t.Value, Value: float64(t.Recipients), Text: s.number(t.Recipients)})
+			}
+		}
+		if len(rank.Rows) > 0 {
+			pictures = append(pictures, DigestPicture{Rank: &rank})
+		}
+	}
+	return pictures, nil
+}
