@@ -94,6 +94,7 @@ func New(cfg config.Config, o Options) (*Daemon, error) {
 // Run follows the logs until ctx is done. A database that turns out damaged is set aside by the store, and the logs are
 // read again into a new one.
 func (d *Daemon) Run(ctx context.Context) error {
+	lessGarbage()
 	for {
 		err := d.follow(ctx)
 		if !errors.Is(err, store.ErrDamaged) {

@@ -12,21 +12,28 @@ type Known struct {
 }
 
 const (
-	pageCells = 512
+	pageCells = 64 // hashes fall anywhere: a larger page is mostly written for nothing
 	probe     = 24 // cells looked at for one hash
 	ageUnit   = 6 * 3600
-	minCells  = 4 * pageCells
+	minCells  = 32 * pageCells
 	ageBits   = 16
 )
 
 // NewKnown makes an empty set for about limit members.
 func NewKnown(limit int) *Known {
+	return &Known{cells: make([]uint64, minCells), dirty: make([]bool, minCells/pageCells), limit: cellsFor(limit)}
+}
+
+func cellsFor(limit int) int {
 	cells := minCells
 	for cells*3/4 < limit && cells < 1<<28 {
 		cells *= 2
 	}
-	return &Known{cells: make([]uint64, minCells), dirty: make([]bool, minCells/pageCells), limit: cells}
+	return cells
 }
+
+// KnownMemory is the most memory that a set for about limit members takes, in bytes, while it grows too.
+func KnownMemory(limit int) int64 { return int64(cellsFor(limit)) * 8 * 3 / 2 }
 
 func age(now Seconds) uint64 { return uint64(now/ageUnit) & (1<<ageBits - 1) }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"osm/config"
+	"osm/daemon"
 )
 
 // memory lets the daemon read messages that all have another login, sender, recipient, client and id, and looks at its memory
@@ -51,12 +52,10 @@ func (b *bench) memory(ctx context.Context) (err error) {
 	return nil
 }
 
-// limits is what the settings allow: see detect.senders, detect.known and track.memory.
+// limits is what the settings allow (detect.senders, detect.known, track.memory), and half of it again for garbage.
 func limits() string {
-	c := config.Defaults()
-	const sender, pair = 1 << 10, 12
-	bytes := c.Detect.Senders*sender + c.Detect.Known*pair + int(c.Track.Memory)
-	return fmt.Sprintf("about %d MB of tables by the settings, twice that with garbage", bytes>>20)
+	bytes := daemon.Remembered(config.Defaults())
+	return fmt.Sprintf("%d MB remembered by the settings, %d MB with garbage, and what is being saved", bytes>>20, bytes*3/2>>20)
 }
 
 // writeStrangers appends n messages to a log, each with everything of its own, and tells how many bytes that were.

@@ -108,14 +108,14 @@ func (b *bench) parse(context.Context) (time.Duration, error) {
 	return took, nil
 }
 
-// piece is a piece of the log and its parsed lines.
+// piece is a piece of the log and what was read of it.
 type piece struct {
-	chunk   tail.Chunk
-	entries []exim.Entry
-	done    chan struct{}
+	chunk tail.Chunk
+	batch track.Batch
+	done  chan struct{}
 }
 
-// tie parses on all cores, and ties together and classifies in the order of the log.
+// tie reads on all cores, and ties together and classifies in the order of the log.
 func (b *bench) tie(ctx context.Context) (time.Duration, error) {
 	start := time.Now()
 	logs, err := tail.Read([]string{b.log.path}, tail.ReadOptions{Size: 128 << 10})
@@ -125,14 +125,13 @@ func (b *bench) tie(ctx context.Context) (time.Duration, error) {
 	tracker := track.New(track.Options{Config: track.DefaultConfig()})
 	enricher := enrich.New(enrich.Options{Config: enrich.DefaultConfig()})
 	messages := 0
-	for p := range pieces(ctx, logs) {
-		for i := range p.entries {
-			ev := tracker.Add(&p.entries[i])
+	for p := range pieces(ctx, logs, enricher) {
+		for _, ev := range tracker.Tie(&p.batch) {
 			if ev.New {
 				messages++
 				enricher.Message(ev.Message)
 			}
-			if ev.Delivery != nil && ev.Message != nil {
+			if ev.Delivery != nil {
 				enricher.Delivery(ev.Message, ev.Delivery)
 			}
 		}
@@ -144,8 +143,8 @@ func (b *bench) tie(ctx context.Context) (time.Duration, error) {
 	return took, enricher.Close()
 }
 
-// pieces gives the log's pieces in their order, parsed by one worker for each processor.
-func pieces(ctx context.Context, logs *tail.Reader) func(yield func(*piece) bool) {
+// pieces gives the log's pieces in their order, read by one worker for each processor.
+func pieces(ctx context.Context, logs *tail.Reader, enricher *enrich.Enricher) func(yield func(*piece) bool) {
 	return func(yield func(*piece) bool) {
 		workers := runtime.GOMAXPROCS(0)
 		free, todo, inOrder := make(chan *piece, 2*workers+2), make(chan *piece, 2*workers+2), make(chan *piece, 2*workers+2)
@@ -169,16 +168,16 @@ func pieces(ctx context.Context, logs *tail.Reader) func(yield func(*piece) bool
 		})
 		for range workers {
 			all.Go(func() {
-				parser := exim.NewParser(time.UTC)
+				parser, entry := exim.NewParser(time.UTC), exim.Entry{}
+				parser.Keep, parser.Skim = true, true
 				for p := range todo {
-					p.entries = p.entries[:0]
+					p.batch.Reset()
 					for line := range p.chunk.Lines() {
-						if len(p.entries) < cap(p.entries) { // what is there is written over
-							p.entries = p.entries[:len(p.entries)+1]
-						} else {
-							p.entries = append(p.entries, exim.Entry{})
-						}
-						parser.Parse(line, &p.entries[len(p.entries)-1])
+						parser.Parse(line, &entry)
+						p.batch.Read(&entry)
+					}
+					for i := range p.batch.Deliveries() {
+						enricher.Refusal(&p.batch.Deliveries()[i])
 					}
 					p.done <- struct{}{}
 				}
