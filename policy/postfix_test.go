@@ -1,7 +1,6 @@
 package policy_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,14 +8,11 @@ import (
 	"net/smtp"
 	"net/textproto"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +22,7 @@ import (
 	"osm/enrich"
 	"osm/exim"
 	"osm/hold"
+	"osm/lab"
 	"osm/policy"
 	"osm/track"
 )
@@ -104,148 +101,31 @@ func serveEngine(t *testing.T, socket string, rules ...policy.Rule) *asked {
 	return a
 }
 
-// postfix is a private Postfix on loopback: its configuration, queue and log are in a folder of the test's own, and its programs
-// may be those of a package that is only unpacked. The machine's mail server is never touched.
-type postfix struct {
-	dir, port string
-	log       string
-}
-
-// postfixPrograms finds Postfix's programs: those of the system, or those of Debian's package, which can't be installed beside
-// Exim's.
-func postfixPrograms(t *testing.T, dir string) (root string) {
-	t.Helper()
-	if _, err := os.Stat("/usr/lib/postfix/sbin/master"); err == nil {
-		return ""
-	}
-	for _, args := range [][]string{{"apt-get", "download", "-q", "postfix"}, {"sh", "-c", "dpkg -x postfix_*.deb root"}} {
-		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Skipf("Postfix is not installed and its package can't be had: %v: %s", err, bytes.TrimSpace(out))
-		}
-	}
-	return filepath.Join(dir, "root")
-}
-
 // startPostfix starts one that asks the policy server on a socket at every stage.
-func startPostfix(t *testing.T, dir, socket string) *postfix {
+func startPostfix(t *testing.T, socket string) *lab.Postfix {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("a private Postfix needs root")
-	}
-	root := postfixPrograms(t, dir)
-	p := &postfix{dir: dir, port: freePort(t), log: filepath.Join(dir, "log")}
-	for _, name := range []string{"etc", "queue", "data"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	ask := "check_policy_service unix:" + socket
-	libraries := root + "/usr/lib/postfix"
-	main := fmt.Sprintf(`compatibility_level = 3.6
-queue_directory = %[1]s/queue
-data_directory = %[1]s/data
-daemon_directory = %[2]s/sbin
-shlib_directory = %[2]s
-meta_directory = %[1]s/etc
-command_directory = %[3]s/usr/sbin
-maillog_file = %[1]s/log
-maillog_file_prefixes = %[1]s
-import_environment = MAIL_CONFIG LD_LIBRARY_PATH=%[2]s
-export_environment = LD_LIBRARY_PATH=%[2]s
-# Any two accounts that nothing else uses.
-mail_owner = uucp
-setgid_group = games
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = mx.osm.test
-mydestination =
-local_recipient_maps =
-alias_maps =
-mynetworks = 127.0.0.0/8
-default_transport = discard
-smtpd_peername_lookup = no
-smtpd_relay_restrictions = permit_mynetworks, reject
-smtpd_recipient_restrictions = %[4]s, permit
-smtpd_data_restrictions = %[4]s
-smtpd_end_of_data_restrictions = %[4]s
-smtpd_policy_service_timeout = 60s
-`, dir, libraries, root, ask)
-	write(t, filepath.Join(dir, "etc", "main.cf"), main)
-	write(t, filepath.Join(dir, "etc", "dynamicmaps.cf"), "")
-	write(t, filepath.Join(dir, "etc", "master.cf"), "127.0.0.1:"+p.port+" inet n - n - 1 smtpd\n"+`cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-proxymap unix - - n - - proxymap
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-anvil unix - - n - 1 anvil
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-postlog unix-dgram n - n - 1 postlogd
-`)
-	for name, mode := range map[string]os.FileMode{"active": 0o700, "bounce": 0o700, "corrupt": 0o700, "defer": 0o700, "deferred": 0o700,
-		"flush": 0o700, "hold": 0o700, "incoming": 0o700, "maildrop": 0o730, "pid": 0o755, "private": 0o700, "public": 0o710, "saved": 0o700, "trace": 0o700} {
-		if err := os.Mkdir(filepath.Join(dir, "queue", name), mode); err != nil {
-			t.Fatal(err)
+	p, err := lab.StartPostfix(ctx, lab.PostfixOptions{Main: fmt.Sprintf("smtpd_recipient_restrictions = %[1]s, permit\nsmtpd_data_restrictions = %[1]s\n"+
+		"smtpd_end_of_data_restrictions = %[1]s\nsmtpd_policy_service_timeout = 60s\n", ask)})
+	if errors.Is(err, lab.ErrNoPostfix) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
 		}
-	}
-	own := exec.Command("sh", "-c", "cd queue && chown uucp active bounce corrupt defer deferred flush hold incoming maildrop private saved trace public ../data && chgrp games maildrop public")
-	own.Dir = dir
-	if out, err := own.CombinedOutput(); err != nil {
-		t.Skipf("the accounts that Postfix shall run as: %v: %s", err, out)
-	}
-	p.start(t, libraries)
+	})
 	return p
 }
 
-func (p *postfix) start(t *testing.T, libraries string) {
+func dial(t *testing.T, p *lab.Postfix) *smtp.Client {
 	t.Helper()
-	master := exec.Command(libraries+"/sbin/master", "-c", filepath.Join(p.dir, "etc"), "-d")
-	master.Env = []string{"LD_LIBRARY_PATH=" + libraries, "PATH=/usr/sbin:/usr/bin:/bin", "MAIL_CONFIG=" + filepath.Join(p.dir, "etc")}
-	var said bytes.Buffer
-	master.Stderr = &said
-	master.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // nothing is left when the test is killed
-	started, ended := make(chan error), make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // the signal comes when the thread ends that has started the program
-		err := master.Start()
-		started <- err
-		if err == nil {
-			ended <- master.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
-		t.Skipf("Postfix does not start: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := master.Process.Signal(os.Interrupt); err == nil { // master takes its servers with it
-			<-ended
-		}
-	})
-	deadline := time.After(patience)
-	for {
-		if conn, err := net.Dial("tcp", "127.0.0.1:"+p.port); err == nil {
-			conn.Close()
-			return
-		}
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("Postfix has ended: %v: %s\n%s", err, said.String(), p.logged())
-		case <-deadline:
-			t.Fatalf("Postfix does not answer:\n%s", p.logged())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-func (p *postfix) dial(t *testing.T) *smtp.Client {
-	t.Helper()
-	conn, err := net.Dial("tcp", "127.0.0.1:"+p.port)
+	conn, err := net.Dial("tcp", p.SMTP().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,56 +135,9 @@ func (p *postfix) dial(t *testing.T) *smtp.Client {
 	}
 	c, err := smtp.NewClient(conn, "mx.osm.test")
 	if err != nil {
-		t.Fatalf("Postfix does not greet: %v\n%s", err, p.logged())
+		t.Fatalf("Postfix does not greet: %v\n%s", err, p.Logged())
 	}
 	return c
-}
-
-func (p *postfix) logged() string {
-	text, err := os.ReadFile(p.log)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
-}
-
-// waitLog waits for a line that has all parts.
-func (p *postfix) waitLog(t *testing.T, parts ...string) {
-	t.Helper()
-	deadline := time.After(patience)
-	for {
-		for line := range strings.Lines(p.logged()) {
-			if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
-				return
-			}
-		}
-		select {
-		case <-deadline:
-			t.Fatalf("Postfix's log has no line with %q:\n%s", parts, p.logged())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 // transmit sends one message over a connection. It returns Postfix's answer to what it refused, "" for a message that it took.
@@ -343,6 +176,8 @@ func transmit(t *testing.T, c *smtp.Client, sender string, recipients ...string)
 
 // TestPostfix lets a real Postfix ask (SMTPD_POLICY_README) and looks at what becomes of the mail.
 func TestPostfix(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
 	dir, err := os.MkdirTemp("", "osm-postfix") // short enough for a socket's name
 	if err != nil {
 		t.Fatal(err)
@@ -358,8 +193,8 @@ func TestPostfix(t *testing.T) {
 	many := policy.Rule{Name: "many", When: "recipient_count > 2", Action: osm.Reject, Text: "too many recipients"}
 	a := serveEngine(t, socket, rule("rejected", osm.Reject), rule("deferred", osm.Defer), rule("held", osm.Hold), rule("discarded", osm.Discard), many)
 	a.engine.Policy.Lists.Set([]policy.Entry{{ID: 1, Key: osm.Key{Kind: osm.KeyRecipient, Value: "blocked@far.example"}, Reason: "asked us to stop"}})
-	p := startPostfix(t, dir, socket)
-	c := p.dial(t)
+	p := startPostfix(t, socket)
+	c := dial(t, p)
 	for _, step := range []struct {
 		sender     string
 		recipients []string
@@ -384,10 +219,12 @@ func TestPostfix(t *testing.T) {
 			}
 		}
 	}
-	p.waitLog(t, "to=<a@far.example>", "relay=none", "status=sent")
-	p.waitLog(t, "hold:", "because of held")
-	p.waitLog(t, "discard:", "because of discarded")
-	if held, err := filepath.Glob(filepath.Join(dir, "queue", "hold", "*")); err != nil || len(held) != 1 {
+	for _, parts := range [][]string{{"to=<a@far.example>", "relay=none", "status=sent"}, {"hold:", "because of held"}, {"discard:", "because of discarded"}} {
+		if _, err := p.WaitLog(ctx, parts...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if held, err := filepath.Glob(filepath.Join(p.Folder(), "queue", "hold", "*")); err != nil || len(held) != 1 {
 		t.Errorf("%d messages are on hold, %v", len(held), err)
 	}
 	checkQuestions(t, a)
