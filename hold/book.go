@@ -40,6 +40,9 @@ func (b *Book) Hold(m Message, score float64, now time.Time) bool {
 	old := b.byID[m.ID]
 	switch {
 	case old != nil && old.State.Live():
+		if old.Rule == "" && m.Rule != "" {
+			b.explain(old, m, score)
+		}
 		return true
 	case old != nil:
 		old.Expires = now.Add(time.Duration(b.cfg.Keep))
@@ -51,13 +54,33 @@ func (b *Book) Hold(m Message, score float64, now time.Time) bool {
 	}
 	m.State, m.Changed, m.Expires = Held, now, m.Since.Add(time.Duration(b.cfg.Keep))
 	b.enter(&m)
-	g := b.groups[m.Key]
-	if m.Weighed && !m.Since.Before(g.Last) {
+	b.weigh(&m, score)
+	b.mark(messageKey(m.ID))
+	return true
+}
+
+// weigh notes the score that the detection gave a message's sender.
+func (b *Book) weigh(m *Message, score float64) {
+	if g := b.groups[m.Key]; m.Weighed && !m.Since.Before(g.Last) {
 		g.Score, g.Last = score, m.Since
 		b.mark(groupKey(m.Key))
 	}
-	b.mark(messageKey(m.ID))
-	return true
+}
+
+// explain adds to a message that was found in the spool, before the log told of it, why it is held and whom it is charged to.
+func (b *Book) explain(old *Message, m Message, score float64) {
+	m.tidy()
+	held := 0
+	if old.State == Held {
+		held = 1
+	}
+	was := b.groups[old.Key]
+	was.known, was.Held = was.known-1, was.Held-held
+	old.Verdict, old.Key, old.Rule, old.Reason, old.Detail, old.Weighed = m.Verdict, m.Key, m.Rule, m.Reason, m.Detail, m.Weighed
+	is := b.group(old.Key)
+	is.known, is.Held = is.known+1, is.Held+held
+	b.weigh(old, score)
+	b.mark(messageKey(old.ID))
 }
 
 // enter puts a message into its places.

@@ -137,6 +137,23 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+// TestFoundBeforeTold: a walk may find a message before the log tells why it is held.
+func TestFoundBeforeTold(t *testing.T) {
+	b := NewBook(DefaultConfig())
+	bob := osm.Key{Kind: osm.KeySender, Value: "bob@x.example"}
+	b.Hold(Message{ID: "id-0", Verdict: "V1", Key: bob, Since: noon}, 0, noon)
+	b.Hold(message(0), 9, noon)
+	b.Hold(Message{ID: "id-0", Key: bob}, 0, noon) // the next walk
+	m, _ := b.Get("id-0")
+	if m.Key != alice || m.Rule != "stolen-login" || !m.Weighed || m.State != Held {
+		t.Errorf("%+v", m)
+	}
+	g, _ := b.Group(alice)
+	if was, _ := b.Group(bob); g.Held != 1 || g.Score != 9 || g.known != 1 || was.Held != 0 || was.known != 0 {
+		t.Errorf("%+v, before %+v", g, was)
+	}
+}
+
 // walkWhole looks through a spool in which some messages are left.
 func walkWhole(b *Book, ids ...string) {
 	b.BeginWalk()

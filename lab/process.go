@@ -111,6 +111,9 @@ func (e *Exim) run(cmd *exec.Cmd) (string, error) {
 	return out.String(), nil
 }
 
+// Start starts another program where Exim is: it sees the files that Exim sees. The caller waits for its end.
+func (e *Exim) Start(program *exec.Cmd) error { return e.inside.start(program) }
+
 // startDaemon starts Exim listening and returns when it does: it writes its pid file after it has bound its ports.
 func (e *Exim) startDaemon(ctx context.Context) error {
 	e.daemon = e.command(context.Background(), e.daemonArgs()...)

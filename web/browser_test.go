@@ -1,0 +1,112 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestBrowser drives every page in a real Chromium, against a real daemon that a real Exim asks.
+func TestBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	parent := startBrowser(t)
+	w := newWorld(t)
+	t.Run("Pages", func(t *testing.T) { testPages(t, w, parent) })
+	if t.Failed() {
+		t.Logf("the daemon says %v", w.logged.lines("level=W"))
+	}
+	for _, line := range w.logged.lines("csp") {
+		t.Errorf("the pages' policy was broken: %s", line)
+	}
+}
+
+// axe is the accessibility checker's script, fetched with the ordinary client; "" when it can't be had.
+func axe(t *testing.T) string {
+	t.Helper()
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		t.Log("accessibility is not checked: npm, which fetches axe-core, is not installed")
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	pack := exec.CommandContext(ctx, npm, "pack", "--silent", "--prefer-offline", "axe-core@4.10.3")
+	pack.Dir = dir
+	out, err := pack.CombinedOutput()
+	if err == nil {
+		out, err = exec.CommandContext(ctx, "tar", "-xzf", filepath.Join(dir, strings.TrimSpace(string(out))), "-C", dir).CombinedOutput()
+	}
+	text, missing := os.ReadFile(filepath.Join(dir, "package", "axe.min.js"))
+	if err != nil || missing != nil {
+		t.Logf("accessibility is not checked: axe-core can't be fetched: %v %s", err, out)
+		return ""
+	}
+	return string(text)
+}
+
+// accessible fails with what axe finds.
+func (b *tab) accessible(script, where string) {
+	b.Helper()
+	if script == "" {
+		return
+	}
+	if !eval[bool](b, "typeof window.axe === 'object'") {
+		eval[bool](b, script+"; true")
+	}
+	found := eval[string](b, `axe.run({preload: false, resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v =>
+		({id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 200) + " " + (n.any[0] ? n.any[0].message : ""))}))))`)
+	var violations []struct {
+		ID, Help string
+		Nodes    []string
+	}
+	if err := json.Unmarshal([]byte(found), &violations); err != nil {
+		b.Fatal(err)
+	}
+	for _, v := range violations {
+		b.Errorf("%s: axe: %s: %s\n\t%s", where, v.ID, v.Help, strings.Join(v.Nodes, "\n\t"))
+	}
+}
+
+// testPages looks at each page as an administrator, by day and night and on a phone: nothing of a stranger's runs, nothing fails,
+// everybody can use it, and nothing is wider than the screen.
+func testPages(t *testing.T, w *world, parent context.Context) {
+	checker, dir := axe(t), album(t)
+	b := open(t, parent, w.base)
+	b.signIn("admin")
+	b.clean("sign-in")
+	for _, path := range w.places() {
+		if status := b.goTo(path); status != 200 {
+			t.Errorf("%s: %d", path, status)
+		}
+		if title := eval[string](b, "document.title"); title == "owned" || !strings.HasSuffix(title, "osm") {
+			t.Errorf("%s: the title is %q", path, title)
+		}
+		b.dark(false)
+		b.accessible(checker, path)
+		b.shoot(dir, path, "light")
+		b.dark(true)
+		b.accessible(checker, path+" (dark)")
+		b.shoot(dir, path, "dark")
+		b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
+		if wide := eval[float64](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
+			t.Errorf("%s is %v pixels wider than a phone: %s", path, wide, eval[string](b, widest))
+		}
+		b.shoot(dir, path, "phone")
+		b.do(chromedp.ResetViewport())
+		b.clean(path)
+	}
+	t.Logf("pictures are in %s", dir)
+}
+
+// widest names what reaches out of the screen.
+const widest = `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map(e => e.outerHTML.slice(0, 150)).join(" | ")`
