@@ -64,24 +64,34 @@ func (s *Server) OpenAPI() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// byID is an operation's input where it is about one thing.
-type byID struct {
+// The parts of operations' inputs. They have upper-case names because huma looks into no other embedded struct.
+
+// IDInput names one thing.
+type IDInput struct {
 	ID string `path:"id" maxLength:"200"`
 }
 
-// between is a time that is looked back on.
-type between struct {
+// SpanInput is a time that is looked back on.
+type SpanInput struct {
 	Since time.Time `query:"since" doc:"RFC 3339; the last 24 hours when neither is told"`
 	Until time.Time `query:"until"`
 }
 
-// keyed names a sender, a network, a script ...
-type keyed struct {
-	Kind  osm.KeyKind `query:"kind" doc:"account, login, script, client, sender-domain, subject ..."`
-	Value string      `query:"value" maxLength:"4096"`
+// KeyInput names a sender, a network, a script ...
+type KeyInput struct {
+	Kind  string `query:"kind" maxLength:"50" doc:"account, login, script, client, sender-domain, subject ..."`
+	Value string `query:"value" maxLength:"4096"`
 }
 
-func (k *keyed) key() osm.Key { return osm.Key{Kind: k.Kind, Value: k.Value} }
+// key is the zero key when none is named.
+func (k *KeyInput) key() (key osm.Key, err error) {
+	if k.Kind == "" {
+		return key, nil
+	}
+	key.Value = k.Value
+	key.Kind, err = osm.ParseKeyKind(k.Kind)
+	return key, err
+}
 
 // addAPI registers the operations about mail.
 func (s *Server) addAPI() error {
@@ -114,22 +124,30 @@ func (s *Server) addLooks() {
 			return s.incidents(ctx, in.All), nil
 		})
 	api(s, operation{"get-incident", http.MethodGet, "/incidents/{id}", SeeIncidents, "One incident with its evidence."},
-		func(ctx context.Context, in *byID) (*IncidentPage, error) { return s.incidentPage(ctx, in.ID) })
+		func(ctx context.Context, in *IDInput) (*IncidentPage, error) { return s.incidentPage(ctx, in.ID) })
 	type ranks struct {
-		Kind osm.KeyKind `query:"kind" doc:"account (the default), login, script, client, sender-domain or subject"`
-		between
+		Kind string `query:"kind" enum:"account,login,script,client,sender-domain,subject" default:"account"`
+		SpanInput
 		Order string `query:"order" enum:"messages,recipients,failed" default:"messages"`
 		Limit int    `query:"limit" minimum:"0" maximum:"500"`
 	}
 	api(s, operation{"list-senders", http.MethodGet, "/senders", SeeSenders, "Who sent most."}, func(ctx context.Context, in *ranks) (*SenderList, error) {
-		return s.senders(ctx, SenderQuery{Kind: in.Kind, Since: in.Since, Until: in.Until, Order: in.Order, Limit: in.Limit})
+		kind, err := osm.ParseKeyKind(in.Kind)
+		if err != nil {
+			return nil, err
+		}
+		return s.senders(ctx, SenderQuery{Kind: kind, Since: in.Since, Until: in.Until, Order: in.Order, Limit: in.Limit})
 	})
 	type one struct {
-		keyed
-		between
+		KeyInput
+		SpanInput
 	}
 	api(s, operation{"get-sender", http.MethodGet, "/sender", SeeSenders, "All about one sender."}, func(ctx context.Context, in *one) (*Sender, error) {
-		return s.sender(ctx, in.key(), in.Since, in.Until)
+		key, err := in.key()
+		if err != nil {
+			return nil, err
+		}
+		return s.sender(ctx, key, in.Since, in.Until)
 	})
 	api(s, operation{"search-messages", http.MethodGet, "/messages", SeeMessages, "Messages that a filter finds, the newest first."},
 		func(ctx context.Context, in *filter) (*MessagePage, error) {
@@ -140,15 +158,15 @@ func (s *Server) addLooks() {
 			return s.messages(ctx, f)
 		})
 	api(s, operation{"trace-message", http.MethodGet, "/messages/{id}", SeeMessages, "One message with all that is known of it."},
-		func(ctx context.Context, in *byID) (*Trace, error) { return s.trace(ctx, in.ID) })
+		func(ctx context.Context, in *IDInput) (*Trace, error) { return s.trace(ctx, in.ID) })
 	api(s, operation{"explain-verdict", http.MethodGet, "/verdicts/{id}", SeeMessages, "One decision and everything that it rests on."},
-		func(ctx context.Context, in *byID) (*Verdict, error) { return s.verdict(ctx, in.ID) })
+		func(ctx context.Context, in *IDInput) (*Verdict, error) { return s.verdict(ctx, in.ID) })
 	api(s, operation{"delivery", http.MethodGet, "/delivery", SeeDelivery, "How receivers take our mail, and what block lists say of us."},
-		func(ctx context.Context, in *between) (*DeliveryReport, error) {
+		func(ctx context.Context, in *SpanInput) (*DeliveryReport, error) {
 			return s.delivery(ctx, in.Since, in.Until)
 		})
 	api(s, operation{"list-rules", http.MethodGet, "/rules", SeeRules, "Every rule in force, and how often each decided (in the last week, when no time is told)."},
-		func(ctx context.Context, in *between) ([]Rule, error) { return s.hits(ctx, in.Since) })
+		func(ctx context.Context, in *SpanInput) ([]Rule, error) { return s.hits(ctx, in.Since) })
 	api(s, operation{"settings", http.MethodGet, "/settings", SeeSettings, "Every setting in force, and where it comes from."},
 		func(context.Context, *none) ([]Setting, error) { return append([]Setting{}, s.o.Settings()...), nil })
 	api(s, operation{"doctor", http.MethodGet, "/doctor", SeeSettings, "What is found, missing or stale, and what to do about it."},
@@ -167,20 +185,27 @@ type filter struct {
 	Client    string `query:"client" maxLength:"1000"`
 	Script    string `query:"script" maxLength:"4096"`
 	Subject   string `query:"subject" maxLength:"1000" doc:"found anywhere in the subject"`
-	between
-	Class   osm.Class `query:"class"`
-	Outcome string    `query:"outcome" enum:"delivered,deferred,failed,suppressed"`
-	Refusal string    `query:"refusal" doc:"no-such-user, spam, listed, rate-limited ..."`
-	Action  string    `query:"action" doc:"of the verdict: accept, defer, hold, reject, discard or divert"`
-	Judged  bool      `query:"judged" doc:"something was found about it"`
-	Limit   int       `query:"limit" minimum:"0" maximum:"500"`
-	After   string    `query:"after" maxLength:"100" doc:"next of the page before"`
+	SpanInput
+	Class   string `query:"class" doc:"login, script, localhost, relay ..."`
+	Outcome string `query:"outcome" enum:"delivered,deferred,failed,suppressed"`
+	Refusal string `query:"refusal" doc:"no-such-user, spam, listed, rate-limited ..."`
+	Action  string `query:"action" doc:"of the verdict: accept, defer, hold, reject, discard or divert"`
+	Judged  bool   `query:"judged" doc:"something was found about it"`
+	Limit   int    `query:"limit" minimum:"0" maximum:"500"`
+	After   string `query:"after" maxLength:"100" doc:"next of the page before"`
 }
 
 // store puts the filter into the history's words.
 func (f *filter) store() (store.Filter, error) {
 	out := store.Filter{Sender: f.Sender, Recipient: f.Recipient, Login: f.Login, Account: f.Account, User: f.User, Client: f.Client, Script: f.Script,
-		Subject: f.Subject, Since: f.Since, Until: f.Until, Class: f.Class, Judged: f.Judged, Limit: f.Limit, After: store.Cursor(f.After)}
+		Subject: f.Subject, Since: f.Since, Until: f.Until, Judged: f.Judged, Limit: f.Limit, After: store.Cursor(f.After)}
+	if f.Class != "" {
+		class, err := osm.ParseClass(f.Class)
+		if err != nil {
+			return out, err
+		}
+		out.Class = class
+	}
 	for o := osm.Delivered; o <= osm.Suppressed; o++ {
 		if f.Outcome == o.String() {
 			out.Outcome = &o
@@ -208,7 +233,7 @@ func (s *Server) addHeld() {
 	type query struct {
 		By    string `query:"by" enum:"key,sender,reason,age" default:"key"`
 		State string `query:"state" doc:"held (the default), releasing, released, deleting, deleted, expired or left"`
-		keyed
+		KeyInput
 		List    int `query:"list" minimum:"0" maximum:"1000" doc:"single messages"`
 		Samples int `query:"samples" minimum:"0" maximum:"3" doc:"of each group"`
 	}
@@ -219,17 +244,18 @@ func (s *Server) addHeld() {
 				return nil, err
 			}
 		}
-		if in.Kind != osm.NoKey {
-			key, err := policy.CheckKey(in.key())
-			if err != nil {
-				return nil, err
-			}
-			q.Key = key
+		key, err := in.key()
+		if err == nil && key != (osm.Key{}) {
+			key, err = policy.CheckKey(key)
 		}
+		if err != nil {
+			return nil, err
+		}
+		q.Key = key
 		return s.held(ctx, q)
 	})
 	api(s, operation{"get-held", http.MethodGet, "/held/{id}", SeeHeld, "One held message, with a sample of it."},
-		func(ctx context.Context, in *byID) (*HeldOne, error) {
+		func(ctx context.Context, in *IDInput) (*HeldOne, error) {
 			return s.o.HeldOne(ViewerOf(ctx).Scope, in.ID)
 		})
 	type order struct{ Body HeldOrder }
@@ -249,7 +275,7 @@ func (s *Server) addHeld() {
 
 func (s *Server) addOrders() {
 	type reason struct {
-		byID
+		IDInput
 		Body struct {
 			Reason string `json:"reason,omitempty" maxLength:"1000"`
 		}
@@ -278,13 +304,13 @@ func (s *Server) addOrders() {
 	api(s, operation{"audit", http.MethodGet, "/audit", SeeAudit, "Who changed what, the latest first."},
 		func(ctx context.Context, in *count) (*Audit, error) { return s.audit(ctx, in.Limit) })
 	api(s, operation{"undo", http.MethodPost, "/audit/{id}/undo", UndoDeeds, "Takes a change back."},
-		func(ctx context.Context, in *byID) (policy.Deed, error) { return s.o.Undo(in.ID, self(ctx)) })
+		func(ctx context.Context, in *IDInput) (policy.Deed, error) { return s.o.Undo(in.ID, self(ctx)) })
 	api(s, operation{"list-letters", http.MethodGet, "/letters", SeeLetters, "Alerts, digests and notices on their way to mail, webhooks and chats."},
 		func(context.Context, *none) ([]action.Letter, error) {
 			return append([]action.Letter{}, s.o.Letters()...), nil
 		})
 	api(s, operation{"send-again", http.MethodPost, "/letters/{id}/again", ResendLetters, "Sends a letter again."},
-		func(ctx context.Context, in *byID) (none, error) { return none{}, s.o.SendAgain(in.ID, self(ctx)) })
+		func(ctx context.Context, in *IDInput) (none, error) { return none{}, s.o.SendAgain(in.ID, self(ctx)) })
 	api(s, operation{"reload", http.MethodPost, "/reload", ReloadConfig, "Reads the configuration again."},
 		func(ctx context.Context, _ *none) (*Reloaded, error) { return s.o.Reload(self(ctx)) })
 }

@@ -10,6 +10,7 @@ import (
 
 	"osm"
 	"osm/access"
+	"osm/action"
 	"osm/check"
 	"osm/hold"
 	"osm/incident"
@@ -292,7 +293,7 @@ func (s *Server) sender(ctx context.Context, key osm.Key, since, until time.Time
 	p := &Sender{Key: key, Accounts: append([]string{}, story.Accounts...), Since: since, Until: until, Total: CountsOf(story.Total), Hours: hoursOf(story.Hours),
 		Complete: story.Complete, Clients: clientsOf(story.Clients), Domains: domainsOf(story.Domains), Answers: answersOf(story.Answers),
 		Latest: messagesOf(story.Latest), Verdicts: messagesOf(story.Verdicts), Baseline: s.o.Baseline(v.Scope, key),
-		Incidents: []incident.Incident{}, Limits: []Rule{}, Samples: []hold.Sample{}}
+		Incidents: []incident.Incident{}, Limits: []Rule{}, Samples: []hold.Sample{}, Suspensions: []action.Suspension{}}
 	for _, i := range s.o.Incidents(v.Scope) {
 		if i.Key == key {
 			p.Incidents = append(p.Incidents, i)

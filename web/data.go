@@ -115,15 +115,15 @@ type DomainCount struct {
 
 // Answer is a kind of refusal at one receiver.
 type Answer struct {
-	Refusal  osm.Refusal `json:"refusal"`
-	Domain   string      `json:"domain"` // of the recipients
-	Host     string      `json:"host,omitempty"`
-	Count    int64       `json:"count"`
-	Code     int         `json:"code,omitempty"`
-	Enhanced string      `json:"enhanced,omitempty"`
-	Text     string      `json:"text,omitempty"` // the latest one's words
-	ID       string      `json:"id,omitempty"`   // of that message
-	Last     time.Time   `json:"last"`
+	Refusal  string    `json:"refusal"` // kind, as osm.Refusal has it
+	Domain   string    `json:"domain"`  // of the recipients
+	Host     string    `json:"host,omitempty"`
+	Count    int64     `json:"count"`
+	Code     int       `json:"code,omitempty"`
+	Enhanced string    `json:"enhanced,omitempty"`
+	Text     string    `json:"text,omitempty"` // the latest one's words
+	ID       string    `json:"id,omitempty"`   // of that message
+	Last     time.Time `json:"last"`
 }
 
 // MessagePage is a part of a list of messages, the newest first.

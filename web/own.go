@@ -113,14 +113,14 @@ func (s *Server) addOwn() error {
 			return none{}, s.o.Access.SetPassword(ctx, self(ctx), in.Body.New, self(ctx))
 		})
 	api(s, operation{"end-session", http.MethodDelete, "/me/sessions/{id}", OwnAccount, "Ends one of one's own sign-ins."},
-		func(ctx context.Context, in *byID) (none, error) {
+		func(ctx context.Context, in *IDInput) (none, error) {
 			return none{}, s.o.Access.Sessions().End(ctx, self(ctx), in.ID)
 		})
 	type made struct{ Body NewToken }
 	api(s, operation{"make-token", http.MethodPost, "/me/tokens", OwnAccount, "Makes a token that may do what one may oneself, or less."},
 		func(ctx context.Context, in *made) (*MadeToken, error) { return s.makeToken(ctx, self(ctx), in.Body) })
 	api(s, operation{"remove-own-token", http.MethodDelete, "/me/tokens/{id}", OwnAccount, "Makes one of one's own tokens invalid."},
-		func(ctx context.Context, in *byID) (none, error) {
+		func(ctx context.Context, in *IDInput) (none, error) {
 			return none{}, s.o.Access.RemoveToken(ctx, in.ID, self(ctx), self(ctx))
 		})
 	s.addFactors()
@@ -160,7 +160,7 @@ func (s *Server) addFactors() {
 			return none{}, s.o.Access.ResetFactors(ctx, self(ctx), self(ctx))
 		})
 	api(s, operation{"remove-passkey", http.MethodDelete, "/me/passkeys/{id}", OwnAccount, "Removes one of one's own passkeys."},
-		func(ctx context.Context, in *byID) (none, error) {
+		func(ctx context.Context, in *IDInput) (none, error) {
 			return none{}, s.o.Access.RemovePasskey(ctx, self(ctx), in.ID)
 		})
 	// The ceremony keeps its state in the session, which needs the request itself.

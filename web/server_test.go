@@ -44,7 +44,7 @@ func messageID(n int) string { return "1vN4Qw-00000000" + string(rune('A'+n)) + 
 
 func newPlace(t *testing.T, change func(*Options)) *place {
 	t.Helper()
-	p := &place{T: t, at: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), log: &strings.Builder{}}
+	p := &place{T: t, at: time.Now().UTC().Truncate(time.Second), log: &strings.Builder{}}
 	dir := t.TempDir()
 	history := fill(t, filepath.Join(dir, "osm.db"), p.at)
 	p.access = access.New(access.Options{Path: filepath.Join(dir, "access.db"), Now: p.now, Cost: access.Cost{Memory: 64, Time: 1, Threads: 1}})
@@ -168,14 +168,16 @@ func (p *place) options(history *store.Reader) Options {
 			return &HeldAnswer{}, did(string(o.What), by)
 		},
 		Suspensions: func(access.Scope) []action.Suspension { return nil },
-		Suspend:     func(o SuspendOrder, by string) (*SuspendAnswer, error) { return &SuspendAnswer{}, did(string(o.What), by) },
-		Rules:       func() []Rule { return nil },
-		Letters:     func() []action.Letter { return nil },
-		SendAgain:   func(id, by string) error { return did("again "+id, by) },
-		Reload:      func(by string) (*Reloaded, error) { return &Reloaded{}, did("reload", by) },
-		Settings:    func() []Setting { return nil },
-		Doctor:      func(context.Context) []Finding { return nil },
-		Opinions:    func() *Opinions { return nil },
+		Suspend: func(o SuspendOrder, by string) (*SuspendAnswer, error) {
+			return &SuspendAnswer{}, did(string(o.What), by)
+		},
+		Rules:     func() []Rule { return nil },
+		Letters:   func() []action.Letter { return nil },
+		SendAgain: func(id, by string) error { return did("again "+id, by) },
+		Reload:    func(by string) (*Reloaded, error) { return &Reloaded{}, did("reload", by) },
+		Settings:  func() []Setting { return nil },
+		Doctor:    func(context.Context) []Finding { return nil },
+		Opinions:  func() *Opinions { return nil },
 		RuleCalls: RuleCalls{Own: func() OwnRules { return OwnRules{} }, Trial: func(string) (Trial, error) { return Trial{}, ErrNotFound },
 			StopTrial: func(string) (Trial, error) { return Trial{}, ErrNotFound },
 			Try:       func(_ RuleChange, by string) (Trial, error) { return Trial{}, did("try", by) },

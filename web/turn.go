@@ -45,7 +45,7 @@ func domainsOf(domains []store.DomainCount) []DomainCount {
 func answersOf(answers []store.Answer) []Answer {
 	all := make([]Answer, len(answers))
 	for i, a := range answers {
-		all[i] = Answer{Refusal: a.Refusal, Domain: a.Domain, Host: a.Host, Count: a.Count, Code: a.Code, Enhanced: a.Enhanced, Text: a.Text, ID: a.ID,
+		all[i] = Answer{Refusal: a.Refusal.String(), Domain: a.Domain, Host: a.Host, Count: a.Count, Code: a.Code, Enhanced: a.Enhanced, Text: a.Text, ID: a.ID,
 			Last: a.Last}
 	}
 	return all

@@ -36,11 +36,13 @@ type MadeLink struct {
 	Until time.Time `json:"until"`
 }
 
+// NameInput names a user.
+type NameInput struct {
+	Name string `path:"name" maxLength:"64"`
+}
+
 // addUsers registers the operations about users, for administrators.
 func (s *Server) addUsers() error {
-	type byName struct {
-		Name string `path:"name" maxLength:"64"`
-	}
 	api(s, operation{"list-users", http.MethodGet, "/users", SeeUsers, "Who may come in."},
 		func(ctx context.Context, _ *none) ([]access.User, error) { return s.o.Access.Users(ctx) })
 	type added struct {
@@ -58,7 +60,7 @@ func (s *Server) addUsers() error {
 		return s.o.Access.User(ctx, strings.TrimSpace(b.Name))
 	})
 	type changed struct {
-		byName
+		NameInput
 		Body UserChange
 	}
 	api(s, operation{"change-user", http.MethodPut, "/users/{name}", ChangeUsers, "Gives a user another role or other accounts; his sessions end."},
@@ -69,28 +71,28 @@ func (s *Server) addUsers() error {
 			}
 			return s.o.Access.User(ctx, in.Name)
 		})
-	type password struct {
-		byName
+	type otherPassword struct {
+		NameInput
 		Body struct {
 			Password string `json:"password" maxLength:"1000"`
 		}
 	}
 	api(s, operation{"set-password", http.MethodPost, "/users/{name}/password", ChangeUsers, "Gives a user a new password; his sessions end."},
-		func(ctx context.Context, in *password) (none, error) {
+		func(ctx context.Context, in *otherPassword) (none, error) {
 			return none{}, s.o.Access.SetPassword(ctx, in.Name, in.Body.Password, self(ctx))
 		})
 	api(s, operation{"reset-factors", http.MethodPost, "/users/{name}/reset-factors", ChangeUsers, "Takes a user's second factors away."},
-		func(ctx context.Context, in *byName) (none, error) {
+		func(ctx context.Context, in *NameInput) (none, error) {
 			return none{}, s.o.Access.ResetFactors(ctx, in.Name, self(ctx))
 		})
 	api(s, operation{"remove-user", http.MethodDelete, "/users/{name}", ChangeUsers, "Removes a user with all that is his."},
-		func(ctx context.Context, in *byName) (none, error) {
+		func(ctx context.Context, in *NameInput) (none, error) {
 			return none{}, s.o.Access.Remove(ctx, in.Name, self(ctx))
 		})
 	api(s, operation{"list-tokens", http.MethodGet, "/tokens", SeeUsers, "Everybody's tokens, without their secrets."},
 		func(ctx context.Context, _ *none) ([]access.Token, error) { return s.o.Access.Tokens(ctx, "") })
 	api(s, operation{"remove-token", http.MethodDelete, "/tokens/{id}", ChangeUsers, "Makes a token invalid."},
-		func(ctx context.Context, in *byID) (none, error) {
+		func(ctx context.Context, in *IDInput) (none, error) {
 			return none{}, s.o.Access.RemoveToken(ctx, in.ID, "", self(ctx))
 		})
 	type linked struct {

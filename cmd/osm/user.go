@@ -222,9 +222,9 @@ func (p *program) userToken() *cobra.Command {
 	var span, remove string
 	c := &cobra.Command{
 		Use:   "token NAME [PURPOSE]",
-		Short: "Make a token with which a program uses the API as a user; without a purpose, list the user's tokens",
+		Short: "Make a token with which a program uses the API as a user, or list them",
 		Long: "Makes a token with which a program uses the API as a user (Authorization: Bearer osm_...), and prints it: it is shown this\n" +
-			"once. With --scope it may do less than the user: read is everything that changes nothing, other scopes are the rights\n" +
+			"once. Without a purpose the user's tokens are listed. With --scope it may do less than the user: read is everything that changes nothing, other scopes are the rights\n" +
 			"of doc/web.md.",
 		Example: "  osm user token alice \"backup of the lists\" --scope lists --for 90d\n  osm user token alice --remove T1a2b3c4d",
 		Args:    wants(1, 2, "name the user, and what the token is for"),
