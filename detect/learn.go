@@ -46,8 +46,7 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 		}
 	}
 	if m.Class == osm.Login && !l.strange && m.HasSubject && s.sent > 10 {
-		var pairs [maxPairs]uint64
-		for _, p := range pairs[:phrases(m.Subject, &pairs)] {
+		for _, p := range l.pairs[:l.paired] {
 			d.phrases.Add(p, now)
 		}
 	}

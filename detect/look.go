@@ -52,31 +52,22 @@ const seed = 0x6f736d // "osm": hashes are the same after a restart
 
 func hashText(s string) uint64 { return window.Hash(seed, s) }
 
-func hashAddr(a netip.Addr, prefix int) uint64 {
-	b := a.Unmap().As16()
+// hashAddr hashes an address and what it is part of: the neighbourhood from which a provider gives out changing addresses (IPv4
+// /16, IPv6 /32), the network (/24, /48) and the client (the address; IPv6 /64, since privacy addresses change within it).
+func hashAddr(a netip.Addr) (wide, network, client uint64) {
+	ends, b, i := [...]int{32, 48, 64}, a.As16(), 0
 	if a.Unmap().Is4() {
-		prefix += 96
+		ends = [...]int{16 + 96, 24 + 96, 32 + 96}
 	}
 	var h uint64 = seed
-	for i := 0; i < prefix/8; i++ {
-		h = h<<8 ^ h>>56 ^ uint64(b[i])*0x9e3779b97f4a7c15
+	var hashes [len(ends)]uint64
+	for n, end := range ends {
+		for ; i < end/8; i++ {
+			h = h<<8 ^ h>>56 ^ uint64(b[i])*0x9e3779b97f4a7c15
+		}
+		hashes[n] = window.Pair(h, uint64(end))
 	}
-	return window.Pair(h, uint64(prefix))
-}
-
-func hashNetwork(a netip.Addr) uint64 {
-	if a.Unmap().Is4() {
-		return hashAddr(a, 24)
-	}
-	return hashAddr(a, 48)
-}
-
-// hashWide is the neighbourhood from which a provider gives out changing addresses.
-func hashWide(a netip.Addr) uint64 {
-	if a.Unmap().Is4() {
-		return hashAddr(a, 16)
-	}
-	return hashAddr(a, 32)
+	return hashes[0], hashes[1], hashes[2]
 }
 
 // hashProvider names the owner of the network: by its number, or else by the end of the client's verified reverse name. 0
@@ -98,10 +89,8 @@ func hashProvider(m *osm.Message) uint64 {
 }
 
 func hashClient(a netip.Addr) uint64 {
-	if a.Unmap().Is4() {
-		return hashAddr(a, 32)
-	}
-	return hashAddr(a, 64) // privacy addresses change within the /64
+	_, _, client := hashAddr(a)
+	return client
 }
 
 // hashHelo treats names that hold an address as a few kinds: they follow the network, which is weighed by itself.

@@ -11,9 +11,7 @@ type Prints struct {
 	id, login, sender, domain, helo uint64 // domain is that of the envelope sender
 	network, wide, provider, client uint64
 	to                              []uint64 // recipients
-	template                        uint64
-	words                           int
-	reply                           bool
+	subject
 }
 
 // Read hashes a message.
@@ -29,12 +27,12 @@ func (p *Prints) Read(m *osm.Message) {
 		p.to = append(p.to, hashText(r))
 	}
 	if m.HasSubject {
-		p.template, p.words, p.reply = template(m.Subject)
+		p.subject.read(m.Subject)
 	}
 	if !m.Client.IsValid() {
 		return
 	}
-	p.network, p.wide, p.client = hashNetwork(m.Client), hashWide(m.Client), hashClient(m.Client)
+	p.wide, p.network, p.client = hashAddr(m.Client)
 	p.provider = hashProvider(m)
 	if m.Helo != "" {
 		p.helo = hashHelo(m.Helo, m.Client)

@@ -113,8 +113,7 @@ func herdPart(others int) float32 { return min(max(float32(others)-1, 0)/2, 1) }
 // day. Pairs that ordinary mail here uses do not count.
 func (d *Detector) phrasesInCommon(l *look) int {
 	most := 0
-	var pairs [maxPairs]uint64
-	for _, p := range pairs[:phrases(l.m.Subject, &pairs)] {
+	for _, p := range l.pairs[:l.paired] {
 		if !d.phrases.Has(p) {
 			most = max(most, d.likeness.join(p, l.s.hash, l.now))
 		}

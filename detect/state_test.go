@@ -158,6 +158,12 @@ func TestWrongClocks(t *testing.T) {
 	}
 }
 
+func template(s string) (hash uint64, words int, reply bool) {
+	var t subject
+	t.read(s)
+	return t.template, t.words, t.reply
+}
+
 func TestTemplate(t *testing.T) {
 	same := [][2]string{{"Your order 4711", "Your order 12"}, {"Re: AW: Hello there", "hello THERE"},
 		{"Invoice 2026-11 for ACME", "invoice 2027-01 for acme"}, {"you have won xk4d", "You have won 9qq1"}}

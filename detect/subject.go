@@ -1,53 +1,41 @@
 package detect
 
-import "osm/window"
+import (
+	"strings"
 
-// template reduces a subject to what stays the same when a program fills in a form: words without digits, in any order,
-// without case, reply marks and punctuation. words is how many there are; reply tells of a subject that answers something.
-func template(s string) (hash uint64, words int, reply bool) {
-	for {
-		rest, ok := cutReply(s)
-		if !ok {
-			break
-		}
-		s, reply = rest, true
-	}
-	for i := 0; i < len(s) && words < 24; {
-		for i < len(s) && !inWord(s[i]) {
-			i++
-		}
-		start, digits := i, false
-		for i < len(s) && inWord(s[i]) {
-			digits = digits || s[i] >= '0' && s[i] <= '9'
-			i++
-		}
-		if i-start < 3 || digits {
-			continue
-		}
-		hash += window.Hash(subjectSeed, s[start:i]) // a sum: the order of words does not matter
-		words++
-	}
-	return hash, words, reply
+	"osm/window"
+)
+
+// subject is what stays the same of a subject when a program fills in a form.
+type subject struct {
+	template uint64 // its words without digits, in any order, without case, reply marks and punctuation
+	words    int    // how many there are
+	reply    bool   // it answers something
+	pairs    [maxPairs]uint64
+	paired   int // pairs of neighbouring words that are known
 }
 
-const maxPairs = 8
+const (
+	maxWords = 24
+	maxPairs = 8
+)
 
-// phrases are the pairs of neighbouring words that template counts, without repeats of programs' numbers and codes.
-func phrases(s string, pairs *[maxPairs]uint64) int {
+// read reads a subject.
+func (t *subject) read(s string) {
 	for {
 		rest, ok := cutReply(s)
 		if !ok {
 			break
 		}
-		s = rest
+		s, t.reply = rest, true
 	}
-	n, before := 0, uint64(0)
-	for i := 0; i < len(s) && n < maxPairs; {
-		for i < len(s) && !inWord(s[i]) {
+	before := uint64(0)
+	for i := 0; i < len(s) && t.words < maxWords; {
+		for i < len(s) && !inWord[s[i]] {
 			i++
 		}
 		start, digits := i, false
-		for i < len(s) && inWord(s[i]) {
+		for i < len(s) && inWord[s[i]] {
 			digits = digits || s[i] >= '0' && s[i] <= '9'
 			i++
 		}
@@ -55,20 +43,26 @@ func phrases(s string, pairs *[maxPairs]uint64) int {
 			continue
 		}
 		word := window.Hash(subjectSeed, s[start:i])
-		if before != 0 {
-			pairs[n] = window.Pair(before, word)
-			n++
+		t.template += word // a sum: the order of words does not matter
+		t.words++
+		if before != 0 && t.paired < maxPairs {
+			t.pairs[t.paired] = window.Pair(before, word)
+			t.paired++
 		}
 		before = word
 	}
-	return n
 }
 
 const subjectSeed = 0x5ab1ec7
 
-func inWord(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c >= 0x80 || c == '\''
-}
+// inWord tells of each byte whether it is part of a word.
+var inWord = func() (is [256]bool) {
+	for i := range is {
+		c := byte(i)
+		is[i] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c >= 0x80 || c == '\''
+	}
+	return is
+}()
 
 // cutReply takes away one mark of a reply or a forwarded message, in the languages where it is common.
 func cutReply(s string) (string, bool) {
@@ -79,6 +73,9 @@ func cutReply(s string) (string, bool) {
 		}
 		break
 	}
+	if colon := strings.IndexByte(s[:min(len(s), longestMark)], ':'); colon < 1 {
+		return s, false
+	}
 	for _, mark := range [...]string{"re:", "fw:", "fwd:", "aw:", "wg:", "sv:", "vs:", "antw:", "rv:", "tr:", "r:", "odp:"} {
 		if len(s) >= len(mark) && equalFold(s[:len(mark)], mark) {
 			return s[len(mark):], true
@@ -86,6 +83,8 @@ func cutReply(s string) (string, bool) {
 	}
 	return s, false
 }
+
+const longestMark = len("antw:")
 
 func equalFold(s, lower string) bool {
 	for i := range len(lower) {
