@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -243,6 +244,11 @@ func (g *Gateway) serve(ctx context.Context, conn net.Conn, encrypted bool) {
 		delete(g.sessions, s)
 		g.mu.Unlock()
 		s.close()
+	}()
+	defer func() { // a mistake of this program's with one client must not take the others' mail with it
+		if why := recover(); why != nil {
+			g.log.Error("a connection has failed in the gateway itself: please report this", "panic", why, "stack", string(debug.Stack()))
+		}
 	}()
 	s.run()
 }

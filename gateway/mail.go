@@ -159,14 +159,14 @@ func (s *session) rcptTo(c command) {
 // tooMany refuses a recipient beyond the limit. Near it the answers to earlier ones are waited for: not all may be accepted.
 func (s *session) tooMany() bool {
 	limit := s.g.cfg.Limit.Recipients
-	accepted := func() int { return len(s.mail.recipients) + len(s.mail.discarded) }
-	if accepted()+len(s.queue) < limit {
+	told := func() int { return len(s.mail.recipients) + len(s.mail.discarded) + len(s.mail.stopped) }
+	if told()+len(s.queue) < limit {
 		return false
 	}
 	if !s.settle() {
 		return true
 	}
-	if accepted() < limit {
+	if told() < limit {
 		return false
 	}
 	s.say(452, "4.5.3", "too many recipients")
@@ -190,7 +190,6 @@ func (s *session) mayRelay(recipient string) bool {
 // deny speaks a verdict.
 func (s *session) deny(v osm.Verdict) {
 	s.g.counts.Refusals.Add(1)
-	s.errors++
 	code, enhanced := refusal(v)
 	s.say(code, enhanced, policy.Text(v))
 }

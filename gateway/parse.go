@@ -115,7 +115,7 @@ func validMailbox(s string) bool {
 	} else if at := strings.IndexByte(s, '@'); at >= 0 {
 		local = s[:at]
 	}
-	if local[:1] != `"` && strings.ContainsAny(local, `()<>[]:;\," `) || local == "" {
+	if local == "" || local[0] != '"' && strings.ContainsAny(local, `()<>[]:;\," `) {
 		return false
 	}
 	domain, has := strings.CutPrefix(s[len(local):], "@")

@@ -177,7 +177,6 @@ func (t *transfer) carryOut(v osm.Verdict) {
 		t.elsewhere(v)
 	default:
 		s.g.counts.Refusals.Add(1)
-		s.errors++
 		code, enhanced := refusal(v)
 		t.answer = appendAnswer(nil, code, enhanced, policy.Text(v))
 		t.tell(Stopped)
