@@ -62,6 +62,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		if f.secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
+		if r.ContentLength > mostBody { // what follows on this connection would be the rest of it
+			h.Set("Connection", "close")
+			http.Error(w, "this is too large", http.StatusRequestEntityTooLarge)
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 		r = r.WithContext(context.WithValue(r.Context(), fromKey{}, f))
 		if base != "" { // a proxy may take it off, or not
