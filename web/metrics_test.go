@@ -5,10 +5,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"osm/access"
+	"osm/incident"
 )
 
 // TestMetricsAreForFew: programs on the server read them, others need the right, and a proxy on the server is nobody special.
@@ -36,7 +38,12 @@ func TestMetricsAreForFew(t *testing.T) {
 		{MetricsToken, "127.0.0.1:5", "", scope, 200},
 		{MetricsOff, "127.0.0.1:5", "", admin, 404},
 	} {
-		s := &Server{o: Options{Config: Config{Metrics: c.setting}, Metrics: all}, mux: http.NewServeMux()}
+		drawn, err := newPages("", time.Now, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &Server{o: Options{Config: Config{Metrics: c.setting}, Metrics: all, Now: time.Now, Zone: time.UTC,
+			Incidents: func(access.Scope) []incident.Incident { return nil }, Held: func(HeldQuery) (*Held, error) { return &Held{}, nil }}, mux: http.NewServeMux(), pages: drawn}
 		if err := s.addMetrics(); err != nil {
 			t.Fatal(err)
 		}

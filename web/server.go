@@ -120,6 +120,8 @@ func New(o Options) (*Server, error) {
 	for _, add := range []func() error{
 		s.addAPI,
 		s.addRules,
+		s.addOwn,
+		s.addUsers,
 		s.addMetrics,
 		s.addSignIn,
 		s.addPages,
