@@ -68,6 +68,10 @@ type Daemon struct {
 	panel   *panel.Panel
 }
 
+// noLog is followed where there is no log and none is needed, because the gateway tells the history: one that appears there
+// is read.
+const noLog = "/var/log/exim4/mainlog"
+
 // New checks what can be checked without touching anything: that there is a log to follow.
 func New(cfg config.Config, o Options) (*Daemon, error) {
 	if o.Logger == nil {
@@ -76,6 +80,9 @@ func New(cfg config.Config, o Options) (*Daemon, error) {
 	log := cfg.Exim.Log
 	if log == "" {
 		found, err := exim.FindLog("/")
+		if errors.Is(err, exim.ErrNoLog) && cfg.Gateway.On() && !cfg.Gateway.UpstreamLog {
+			found, err = noLog, nil
+		}
 		if err != nil {
 			return nil, err
 		}
