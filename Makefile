@@ -47,7 +47,7 @@ deb:
 
 # Writes anew what is generated; go test compares it.
 doc:
-	$(GO) test ./config ./cmd/osm ./daemon -run Generated -update
+	$(GO) test ./config ./cmd/osm ./daemon ./web -run Generated -update
 
 clean:
 	rm -rf bin dist
