@@ -157,7 +157,7 @@ type answer struct {
 }
 
 // Look asks every check that is about this message and can say something at this stage, all at once, and writes what they
-// said into o. It returns when all have answered or their deadlines are over.
+// said into o. It returns when all have answered or their deadlines, or that of ctx, are over.
 func (c *Checks) Look(ctx context.Context, r *Request, o *osm.Opinions) {
 	c.readContent(r, o)
 	var slow []*one
@@ -191,15 +191,17 @@ func (c *Checks) wait(ctx context.Context, r *Request, asked []*one, o *osm.Opin
 			answers <- answer{k, own, err}
 		}()
 	}
-	late := time.NewTimer(longest + grace)
-	defer late.Stop()
+	within, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	overdue := make(chan struct{})
+	defer context.AfterFunc(within, func() { time.AfterFunc(grace, func() { close(overdue) }) })()
 	waiting := slices.Clone(asked)
 	for len(waiting) > 0 {
 		select {
 		case a := <-answers:
 			waiting = slices.DeleteFunc(waiting, func(k *one) bool { return k == a.k })
 			c.take(a, o)
-		case <-late.C:
+		case <-overdue:
 			for _, k := range waiting {
 				c.take(answer{k, &osm.Opinions{}, errLate}, o)
 			}

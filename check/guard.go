@@ -64,7 +64,7 @@ func (g *guard) do(ctx context.Context, ask func(context.Context) error) error {
 	err := ask(within)
 	end := g.now()
 	g.count(end.Sub(start))
-	g.learn(err, ctx.Err() != nil, end)
+	g.learn(err, errors.Is(ctx.Err(), context.Canceled), end)
 	return err
 }
 

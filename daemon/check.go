@@ -7,6 +7,7 @@ import (
 
 	"osm"
 	"osm/check"
+	"osm/exim"
 	"osm/policy"
 	"osm/web"
 )
@@ -63,6 +64,9 @@ func (s *session) familiar(m *osm.Message) bool {
 	return known && b.Messages > 0
 }
 
+// eximWaits is how long all checks together may take when Exim asks: it must have its answer before it gives up.
+const eximWaits = exim.Patience * 7 / 10
+
 // consult asks the configured checks about a question before the engine does, without the mutex: they may take their time.
 // What they said is in the message's Opinions then; without checks it costs one comparison.
 func (s *session) consult(ctx context.Context, r *policy.Request) {
@@ -78,6 +82,11 @@ func (s *session) consult(ctx context.Context, r *policy.Request) {
 	s.mu.Unlock()
 	if !asked || !s.checks.Wants(stage, r.Message.Class) {
 		return
+	}
+	if r.UID >= 0 { // only Exim tells it
+		within, cancel := context.WithTimeout(ctx, eximWaits)
+		defer cancel()
+		ctx = within
 	}
 	m := r.Message // a copy: a check that is late reads on when the question is over
 	question := check.Request{Stage: stage, Message: &m, Recipient: r.Recipient, Content: r.Content, Whole: r.Whole,

@@ -15,6 +15,7 @@ import (
 	"osm"
 	"osm/check"
 	"osm/config"
+	"osm/lab"
 	"osm/policy"
 	"osm/web"
 )
@@ -147,6 +148,48 @@ func TestSlowCheckHoldsUpNobodyElse(t *testing.T) {
 	close(release)
 	if wait.Wait(); slow.Action != osm.Reject {
 		t.Errorf("the slow one: %+v", slow)
+	}
+}
+
+// TestEximIsNotKeptWaiting: it would give up, and the mail would go its way whatever on_failure says.
+func TestEximIsNotKeptWaiting(t *testing.T) {
+	arrived, release := make(chan struct{}, 10), make(chan struct{})
+	defer close(release)
+	server := blockList(t, nil, "9.2.0.192", arrived, release)
+	s := idleSession(t, func(c *config.Config) {
+		listing(server, osm.Reject)(c)
+		c.Check.DNSBL.Deadline, c.Check.DNS.Timeout, c.Check.DNSBL.OnFailure = osm.Duration(time.Minute), osm.Duration(10*time.Second), osm.Hold
+	})
+	s.openChecks()
+	q := question(policy.Data, "1", "bob@shop.example", "192.0.2.9")
+	q.UID = 101
+	if v := s.ask(t.Context(), q); v.Action != osm.Hold || v.Reason != "failed" { // a hanging test would be the failure
+		t.Errorf("%+v", v)
+	}
+	if c := s.opinions().Checks; c[0].Failed != 1 || c[1].Failed != 1 {
+		t.Errorf("that is a failure: %+v", c)
+	}
+}
+
+// TestListedSenderIsRefusedByExim: the reason reaches the client, through a real Exim.
+func TestListedSenderIsRefusedByExim(t *testing.T) {
+	w := newWorld(t, false)
+	server := blockList(t, []string{"evil.example"}, "", nil, nil)
+	listing(server, osm.Reject)(&w.cfg)
+	w.cfg.Check.DNSBL.Lists[0].Of = []string{check.OfSender}
+	w.serve()
+	send := func(sender, to string) error {
+		return w.exim.Deliver(within(t), w.exim.SMTP(), lab.Caller{}, sender, []string{to}, "Subject: offer\n\ntext\n")
+	}
+	if err := send("a@evil.example", "one@far.example"); err == nil || !strings.Contains(err.Error(), "evil.example is listed by bl.example") {
+		t.Errorf("%v", err)
+	}
+	if err := send("a@good.example", "two@far.example"); err != nil {
+		t.Error(err)
+	}
+	w.until("the other one has arrived", func() bool { return w.sink.To("two@far.example") == 1 })
+	if w.sink.To("one@far.example") > 0 {
+		t.Error("what was refused has arrived")
 	}
 }
 

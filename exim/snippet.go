@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Point is a place in Exim's configuration where it can ask osm. Its names are those of osm exim install --at.
@@ -114,6 +115,9 @@ func pointNames() string {
 // askSeconds is how long Exim waits for an answer. It counts whole seconds. After an unanswered question nothing more is asked about the
 // same message, so that this is all a message loses when osm is down.
 const askSeconds = 1
+
+// Patience is how long Exim waits for an answer: a later one is none.
+const Patience = askSeconds * time.Second
 
 // plain makes a value printable: a line end in it would be a line of the request's own (EXIM.md section 2).
 func plain(variable string) string { return `${sg{` + variable + `}{\N[^\x20-\x7e]\N}{?}}` }
