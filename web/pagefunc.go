@@ -128,19 +128,20 @@ func (s *speech) span(d any) (template.HTML, error) {
 	if !ok {
 		return "", fmt.Errorf("span of %T", d)
 	}
-	return s.units(length)
+	return s.units("span", length)
 }
 
-func (s *speech) units(d time.Duration) (template.HTML, error) {
+// units says a length in the words of a table: its cases differ (3 Tage, vor 3 Tagen).
+func (s *speech) units(table string, d time.Duration) (template.HTML, error) {
 	switch minutes := int64(d / time.Minute); {
 	case d < time.Minute:
-		return s.say("span.seconds", "n", int64(d/time.Second))
+		return s.say(table+".seconds", "n", int64(d/time.Second))
 	case minutes < 120:
-		return s.say("span.minutes", "n", minutes)
+		return s.say(table+".minutes", "n", minutes)
 	case minutes < 48*60:
-		return s.say("span.hours", "n", (minutes+30)/60)
+		return s.say(table+".hours", "n", (minutes+30)/60)
 	default:
-		return s.say("span.days", "n", (minutes+12*60)/(24*60))
+		return s.say(table+".days", "n", (minutes+12*60)/(24*60))
 	}
 }
 
@@ -163,16 +164,14 @@ func (s *speech) ago(t, now time.Time) template.HTML {
 	if t.IsZero() {
 		return "–"
 	}
-	key, d := "span.ago", now.Sub(t)
+	table, d := "ago", now.Sub(t)
 	if d < 0 {
-		key, d = "span.in", -d
+		table, d = "ahead", -d
 	}
 	words := template.HTML(template.HTMLEscapeString(s.plainText("span.now")))
-	if d >= time.Minute || key == "span.in" {
-		if length, err := s.units(d); err == nil {
-			if said, err := s.say(key, "span", length); err == nil {
-				words = said
-			}
+	if d >= time.Minute || table == "ahead" {
+		if said, err := s.units(table, d); err == nil {
+			words = said
 		}
 	}
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-way="ago" title="%s">%s</time>`, t.Format(time.RFC3339),

@@ -12,7 +12,7 @@ import (
 type turn struct {
 	from  *regexp.Regexp
 	words string
-	plain int // letters of the phrase besides its values: the longer one goes first
+	plain int // letters of the phrase; the longer one goes first, after those that begin with a word of their own
 }
 
 var hole = regexp.MustCompile(`\\\{\d\\\}`)
@@ -30,7 +30,11 @@ func readTurns(table map[string]any) ([]turn, error) {
 		if err != nil {
 			return nil, fmt.Errorf("phrase %q: %w", english, err)
 		}
-		all = append(all, turn{from: from, words: words, plain: len(pattern)})
+		plain := len(pattern)
+		if !strings.HasPrefix(english, "{") {
+			plain += 1000
+		}
+		all = append(all, turn{from: from, words: words, plain: plain})
 	}
 	slices.SortFunc(all, func(a, b turn) int { return b.plain - a.plain })
 	return all, nil
@@ -53,11 +57,21 @@ func (s *speech) phrase(english string) string {
 				}
 				name, after, _ := strings.Cut(rest, "}")
 				if n, err := strconv.Atoi(name); err == nil && n < len(found) {
-					b.WriteString(s.phrase(found[n]))
+					b.WriteString(s.value(found[n]))
 				}
 				words = after
 			}
 		}
 	}
 	return english
+}
+
+var fraction = regexp.MustCompile(`^(\d+)\.(\d+)( %)?$`)
+
+// value is a phrase's value: a number with a fraction, as the language writes it, or a phrase again.
+func (s *speech) value(english string) string {
+	if fraction.MatchString(english) {
+		return strings.Replace(english, ".", s.plainText("format.decimal"), 1)
+	}
+	return s.phrase(english)
 }
