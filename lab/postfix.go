@@ -20,6 +20,7 @@ import (
 // PostfixOptions say what kind of Postfix runs.
 type PostfixOptions struct {
 	Main      string         // more lines of main.cf; the last setting of a name counts
+	Master    string         // more lines of master.cf
 	Relayhost netip.AddrPort // takes all mail; without one it is discarded
 }
 
@@ -155,7 +156,7 @@ func (p *Postfix) furnish(ctx context.Context, root, libraries string, o Postfix
 			return err
 		}
 	}
-	for name, text := range map[string]string{"main.cf": main + o.Main, "dynamicmaps.cf": "", "master.cf": fmt.Sprintf(postfixMaster, p.at.Port())} {
+	for name, text := range map[string]string{"main.cf": main + o.Main, "dynamicmaps.cf": "", "master.cf": fmt.Sprintf(postfixMaster, p.at.Port()) + o.Master} {
 		if err := os.WriteFile(filepath.Join(p.folder, "etc", name), []byte(text), 0o644); err != nil {
 			return err
 		}
