@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -104,5 +103,4 @@ func BenchmarkGateway(b *testing.B) {
 	if n := f.Stats().Messages.Load(); n != uint64(b.N) {
 		b.Errorf("%d of %d messages went through", n, b.N)
 	}
-	_ = fmt.Sprint
 }

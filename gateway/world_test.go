@@ -45,7 +45,6 @@ type sink struct {
 	mu      sync.Mutex
 	letters []letter
 	came    chan struct{} // one for each letter, as long as there is room
-	logins  []string
 }
 
 type letter struct {
