@@ -58,7 +58,7 @@ func TestTickets(t *testing.T) {
 	a, c := open(t)
 	ctx := t.Context()
 	want := Guest{Name: "web\"><script>", Role: Reseller, Accounts: []string{"b", "a", "a"}, Page: "/held"}
-	secret, err := a.MakeTicket(ctx, want, "root")
+	secret, err := a.MakeTicket(ctx, want, TicketFor, "root")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestTickets(t *testing.T) {
 	if _, err := a.UseTicket(ctx, secret); !errors.Is(err, ErrOver) {
 		t.Errorf("used twice: %v", err)
 	}
-	if secret, err = a.MakeTicket(ctx, Guest{User: "ALICE"}, "root"); err != nil {
+	if secret, err = a.MakeTicket(ctx, Guest{User: "ALICE"}, TicketFor, "root"); err != nil {
 		t.Fatal(err)
 	}
 	c.pass(TicketFor)
@@ -76,7 +76,7 @@ func TestTickets(t *testing.T) {
 		t.Errorf("after its time: %v", err)
 	}
 	for _, bad := range []Guest{{}, {User: "nobody"}, {Name: "x", Role: "king"}, {Name: "x", Role: Customer}, {Role: Admin}} {
-		if _, err := a.MakeTicket(ctx, bad, "root"); err == nil {
+		if _, err := a.MakeTicket(ctx, bad, TicketFor, "root"); err == nil {
 			t.Errorf("%+v gets a ticket", bad)
 		}
 	}

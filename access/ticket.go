@@ -41,14 +41,15 @@ func (g *Guest) Check() error {
 	return nil
 }
 
-// TicketFor is how long a ticket waits to be used.
+// TicketFor is how long a panel's ticket waits to be used.
 const TicketFor = time.Minute
 
 // mostTickets bounds those that wait.
 const mostTickets = 10_000
 
-// MakeTicket makes a secret with which somebody comes in once, soon: a panel asks for one and sends its user's browser here.
-func (a *Access) MakeTicket(ctx context.Context, g Guest, by string) (string, error) {
+// MakeTicket makes a secret with which somebody comes in once, within a time: a panel asks for one and sends its user's browser
+// here.
+func (a *Access) MakeTicket(ctx context.Context, g Guest, span time.Duration, by string) (string, error) {
 	if err := g.Check(); err != nil {
 		return "", err
 	}
@@ -67,7 +68,7 @@ func (a *Access) MakeTicket(ctx context.Context, g Guest, by string) (string, er
 			(SELECT hash FROM ticket ORDER BY expires DESC LIMIT -1 OFFSET ?)`, now.UnixMilli(), mostTickets-1); err != nil {
 			return err
 		}
-		if _, err := tx.Exec("INSERT INTO ticket (hash, guest, expires) VALUES (?, ?, ?)", hashOf(secret), encode(g), now.Add(TicketFor).UnixMilli()); err != nil {
+		if _, err := tx.Exec("INSERT INTO ticket (hash, guest, expires) VALUES (?, ?, ?)", hashOf(secret), encode(g), now.Add(span).UnixMilli()); err != nil {
 			return err
 		}
 		return note(Change{By: by, What: "ticket", Whom: whom, Text: strings.TrimSpace(roleText(g.Role, g.Accounts))})

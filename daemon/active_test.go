@@ -43,6 +43,7 @@ func newStage(t *testing.T, way exim.Way, closed bool) *stage {
 	}
 	t.Cleanup(func() { sink.Close() })
 	w := &stage{world: &world{T: t, sink: sink, cfg: config.Defaults()}, town: lab.NewTown(3), seen: map[string]osm.Verdict{}}
+	w.cfg.Web.Listen = ""
 	o := w.town.Options()
 	o.Sink, o.Selector, o.Ask, o.AskClosed, o.QueueEvery = sink, lab.SelectorBest, way, closed, 0
 	if w.exim, err = lab.Start(within(t), o); err != nil {

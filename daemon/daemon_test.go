@@ -40,6 +40,7 @@ type running struct {
 func start(t *testing.T, dir string, change func(*config.Config)) *running {
 	t.Helper()
 	d := &running{t: t, dir: dir, cfg: config.Defaults(), seen: make(chan osm.Message, 100_000)}
+	d.cfg.Web.Listen = ""
 	d.cfg.Exim.Log, d.cfg.Store.Path = filepath.Join(dir, "mainlog"), filepath.Join(dir, "osm.db")
 	d.cfg.Control.Socket, d.cfg.Policy.Socket = filepath.Join(dir, "c.sock"), filepath.Join(dir, "p.sock")
 	d.cfg.Tail.Poll, d.cfg.Store.SaveAfter = osm.Duration(2*time.Millisecond), osm.Duration(10*time.Millisecond)

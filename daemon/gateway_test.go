@@ -38,6 +38,7 @@ func newFront(t *testing.T, way exim.Way, change func(*config.Config)) *front {
 		t.Skip(err)
 	}
 	f := &front{world: &world{T: t, cfg: config.Defaults()}}
+	f.cfg.Web.Listen = ""
 	var err error
 	if f.sink, err = lab.NewSink(lab.SinkOptions{}); err != nil {
 		t.Fatal(err)

@@ -60,6 +60,7 @@ func newWorld(t *testing.T, closed bool) *world {
 		t.Fatal(err)
 	}
 	w := &world{T: t, cfg: config.Defaults()}
+	w.cfg.Web.Listen = ""
 	if w.sink, err = lab.NewSink(lab.SinkOptions{}); err != nil {
 		t.Fatal(err)
 	}

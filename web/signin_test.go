@@ -158,7 +158,7 @@ func TestThrottledForm(t *testing.T) {
 func TestGuests(t *testing.T) {
 	p := newPlace(t, nil)
 	shop := access.Guest{Name: "shop\"><script>alert(1)</script>", Role: access.Customer, Accounts: []string{"shop"}, Page: "/held"}
-	ticket, err := p.access.MakeTicket(t.Context(), shop, "root")
+	ticket, err := p.access.MakeTicket(t.Context(), shop, access.TicketFor, "root")
 	if err != nil {
 		t.Fatal(err)
 	}

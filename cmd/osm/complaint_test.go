@@ -73,6 +73,7 @@ func TestComplaintThroughExim(t *testing.T) {
 		}
 	})
 	cfg := config.Defaults()
+	cfg.Web.Listen = ""
 	cfg.Exim.Log, cfg.Store.Path = exim.LogPath(), filepath.Join(t.TempDir(), "osm.db")
 	cfg.Control.Socket, cfg.Policy.Socket = filepath.Join(dir, "control"), filepath.Join(dir, "policy")
 	if err := os.WriteFile(conf, []byte(fmt.Sprintf("[control]\nsocket = %q\n", cfg.Control.Socket)), 0o644); err != nil {

@@ -95,9 +95,14 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.learn(ctx, server, town, cfg); err != nil {
 		return err
 	}
+	address, err := d.invite(ctx, cfg)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(d.out, "A private Exim runs in %s; people send through it, and osm follows its log.\n"+
-		"From a made-up log of two weeks osm has learned who usually sends what (osm replay --learn).\n%s\n\n",
-		server.Folder(), whatIsDone[d.way])
+		"From a made-up log of two weeks osm has learned who usually sends what (osm replay --learn).\n%s\n"+
+		"In a browser, signed in: %s\n\n",
+		server.Folder(), whatIsDone[d.way], address)
 	show := newPicture(d.out, d.now)
 	show.active = d.way != ""
 	bell, err := newPager(show.alert)
@@ -131,13 +136,16 @@ func attackWithin(span time.Duration) lab.Attack {
 }
 
 // configuration is that of an empty file, but for the places, and is written beside the log for osm's other commands.
-func (d *demo) configuration(server *lab.Exim) (config.Config, error) {
-	cfg := config.Defaults()
+func (d *demo) configuration(server *lab.Exim) (cfg config.Config, err error) {
+	cfg = config.Defaults()
 	at := func(name string) string { return filepath.Join(server.Folder(), name) }
 	cfg.Exim.Log, cfg.Exim.Binary = server.LogPath(), server.Binary()
 	cfg.Store.Path = at("osm.db")
 	cfg.Control.Socket, cfg.Policy.Socket = at("control.sock"), server.PolicySocket()
 	cfg.Enrich.Country = at("countries.mmdb")
+	if cfg.Web.Listen, err = freeAddress(cfg.Web.Listen); err != nil {
+		return cfg, err
+	}
 	if err := lab.WriteCountries(cfg.Enrich.Country); err != nil {
 		return cfg, err
 	}
@@ -149,8 +157,8 @@ func (d *demo) configuration(server *lab.Exim) (config.Config, error) {
 	d.config = at("osm.toml")
 	return cfg, d.toFile(d.config, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "[exim]\nlog = %q\nbinary = %q\n[store]\npath = %q\n[control]\nsocket = %q\n"+
-			"[policy]\nsocket = %q\n[enrich]\ncountry = %q\n", cfg.Exim.Log, cfg.Exim.Binary, cfg.Store.Path,
-			cfg.Control.Socket, cfg.Policy.Socket, cfg.Enrich.Country)
+			"[policy]\nsocket = %q\n[enrich]\ncountry = %q\n[web]\nlisten = %q\n", cfg.Exim.Log, cfg.Exim.Binary, cfg.Store.Path,
+			cfg.Control.Socket, cfg.Policy.Socket, cfg.Enrich.Country, cfg.Web.Listen)
 		return err
 	})
 }

@@ -226,7 +226,7 @@ func guestOf(v plugin.Visitor, from string) access.Guest {
 func (p *program) ticket(ctx context.Context, cfg *config.Config, g access.Guest) (address string, err error) {
 	a := access.New(access.Options{Path: access.Path(cfg.Store.Path), Now: p.now, Logger: slog.New(slog.DiscardHandler)})
 	defer func() { err = errors.Join(err, a.Close()) }()
-	secret, err := a.MakeTicket(ctx, g, "panel")
+	secret, err := a.MakeTicket(ctx, g, access.TicketFor, "panel")
 	if err != nil {
 		return "", err
 	}

@@ -306,7 +306,7 @@ func (p *program) userTicket() *cobra.Command {
 						return err
 					}
 				}
-				secret, err := a.MakeTicket(c.Context(), guest, by)
+				secret, err := a.MakeTicket(c.Context(), guest, access.TicketFor, by)
 				if err != nil {
 					return named(args[0], err)
 				}
