@@ -26,7 +26,7 @@ import (
 )
 
 // idleSession is a session that nobody runs, on a server with DirectAdmin.
-func idleSession(t *testing.T, change func(*config.Config)) *session {
+func idleSession(t testing.TB, change func(*config.Config)) *session {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range map[string]string{"usr/local/directadmin/conf/directadmin.conf": "",

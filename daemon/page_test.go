@@ -29,7 +29,7 @@ import (
 const hostileText = `"><script>alert(1)</script><img src=x onerror=alert(2)>` + "\x1b[31m\u202egnp.exe\u2066"
 
 // pageWorld is a session with a past of two weeks, an attack that is going on, held mail and hostile texts, and its pages.
-func pageWorld(t *testing.T) (*session, *httptest.Server) {
+func pageWorld(t testing.TB) (*session, *httptest.Server) {
 	t.Helper()
 	s := ruleSession(t, map[string]string{"rules.d/50-web.toml": "[[rule]]\nname = \"newsletters\"\nkey = \"login\"\nlimit = 5000\nwindow = \"24h\"\ncount = \"recipients\"\naction = \"hold\"\nshadow = true\n"})
 	now := time.Now().UTC().Truncate(time.Second)
@@ -75,7 +75,7 @@ func pageWorld(t *testing.T) (*session, *httptest.Server) {
 }
 
 // attack is a stolen login that is held and then refused, and a message whose every text is hostile.
-func (s *session) attack(t *testing.T, now time.Time) {
+func (s *session) attack(t testing.TB, now time.Time) {
 	t.Helper()
 	log := &strings.Builder{}
 	for n := range 40 {
@@ -110,12 +110,12 @@ func (s *session) attack(t *testing.T, now time.Time) {
 // browser is somebody who has signed in.
 type browser struct {
 	*http.Client
-	t    *testing.T
+	t    testing.TB
 	base string
 	lang string
 }
 
-func signIn(t *testing.T, server *httptest.Server, name, lang string) *browser {
+func signIn(t testing.TB, server *httptest.Server, name, lang string) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {

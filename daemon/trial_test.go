@@ -20,7 +20,7 @@ import (
 )
 
 // ruleSession is a session with configuration files, by their names beside osm.toml.
-func ruleSession(t *testing.T, files map[string]string) *session {
+func ruleSession(t testing.TB, files map[string]string) *session {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "rules.d"), 0o755); err != nil {
@@ -44,7 +44,7 @@ func ruleSession(t *testing.T, files map[string]string) *session {
 }
 
 // feed takes a log through the engine and saves what came of it.
-func (s *session) feed(t *testing.T, log string) {
+func (s *session) feed(t testing.TB, log string) {
 	t.Helper()
 	for line := range strings.Lines(log) {
 		s.parser.Parse(strings.TrimSuffix(line, "\n"), &s.entry)
@@ -56,7 +56,7 @@ func (s *session) feed(t *testing.T, log string) {
 	s.save(t)
 }
 
-func (s *session) save(t *testing.T) {
+func (s *session) save(t testing.TB) {
 	t.Helper()
 	s.engine.Refused()
 	if err := s.flush(t.Context(), once); err != nil {
