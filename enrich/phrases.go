@@ -14,17 +14,23 @@ const (
 )
 
 // symbol is the class of a byte: letters without case, digits, and everything else as a space.
-func symbol(c byte) byte {
-	switch {
-	case 'a' <= c && c <= 'z':
-		return c - 'a'
-	case 'A' <= c && c <= 'Z':
-		return c - 'A'
-	case '0' <= c && c <= '9':
-		return c - '0' + 26
+func symbol(c byte) byte { return symbolOf[c] }
+
+var symbolOf = func() (t [256]byte) {
+	for i := range t {
+		switch c := byte(i); {
+		case 'a' <= c && c <= 'z':
+			t[i] = c - 'a'
+		case 'A' <= c && c <= 'Z':
+			t[i] = c - 'A'
+		case '0' <= c && c <= '9':
+			t[i] = c - '0' + 26
+		default:
+			t[i] = space
+		}
 	}
-	return space
-}
+	return t
+}()
 
 // newPhrases builds the automaton from rows of phrases. A phrase matches whole words; a * at its end lets its last
 // word go on.

@@ -162,23 +162,25 @@ func (t *table) token(s *search, line string, own [2]string) (rest string) {
 			line = line[n:]
 		}
 	}
-	n := 1
-	if nameByte(line[0]) || line[0] == '@' {
-		n = 0
-		for n < len(line) && (nameByte(line[n]) || line[n] == '@') {
-			n++
+	n, at, dot := 0, false, false
+	for n < len(line) && (nameByte(line[n]) || line[n] == '@') {
+		at, dot = at || line[n] == '@', dot || line[n] == '.'
+		n++
+	}
+	n = max(n, 1)
+	w := line[:n]
+	if at {
+		s.feed(t.phrases, space)
+		return line[n:]
+	}
+	if dot {
+		if name := strings.Trim(w, ".-:/"); hostName(name, own) {
+			s.word(t.phrases, listName(name, own))
+			return line[n:]
 		}
 	}
-	w := line[:n]
-	switch name := strings.Trim(w, ".-:/"); {
-	case strings.IndexByte(w, '@') >= 0:
-		s.feed(t.phrases, space)
-	case hostName(name, own):
-		s.word(t.phrases, listName(name, own))
-	default:
-		for i := range len(w) {
-			s.feed(t.phrases, symbol(w[i]))
-		}
+	for i := range len(w) {
+		s.feed(t.phrases, symbol(w[i]))
 	}
 	return line[n:]
 }
