@@ -152,7 +152,7 @@ func tried(m *osm.Message, v osm.Verdict) osm.Verdict {
 }
 
 // peek answers before a message is complete: what the lists (and, for the gateway, the rules) say, then what the checks
-// refuse. What they would hold is held when the message is there.
+// refuse, unless a rule accepts the message or may yet. What they would hold is held when the message is there.
 func (e *Engine) peek(r *policy.Request) osm.Verdict {
 	m, say := &r.Message, e.Policy.Peek
 	if r.Early {
@@ -163,7 +163,7 @@ func (e *Engine) peek(r *policy.Request) osm.Verdict {
 		return v
 	}
 	asked := m.Opinions.Verdict
-	if asked.Shadow || asked.Action != osm.Defer && asked.Action != osm.Reject {
+	if asked.Shadow || asked.Action != osm.Defer && asked.Action != osm.Reject || e.Policy.Excepted(m, r.State) {
 		return v
 	}
 	asked.ID = policy.ID(m, asked.Rule)

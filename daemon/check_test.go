@@ -88,7 +88,8 @@ func TestChecksDecide(t *testing.T) {
 		{policy.Data, "bob@shop.example", "192.0.2.7", osm.Accept, ""},
 		{policy.Data, "bob@shop.example", "192.0.2.9", osm.Reject, "check-dnsbl"},
 		{policy.Rcpt, "bob@shop.example", "192.0.2.9", osm.Reject, "check-dnsbl"},
-		{policy.Connect, "", "192.0.2.9", osm.Reject, "check-dnsbl"},
+		{policy.Connect, "", "192.0.2.9", osm.Accept, ""}, // it may be the one whom a rule accepts
+		{policy.Rcpt, "vip@shop.example", "192.0.2.9", osm.Accept, ""},
 		{policy.Data, "vip@shop.example", "192.0.2.9", osm.Accept, "vip"},
 		{policy.Data, "odd@shop.example", "192.0.2.9", osm.Discard, "by-fact"},
 	} {
@@ -103,6 +104,12 @@ func TestChecksDecide(t *testing.T) {
 		if v := ask(state, "bob@shop.example", "192.0.2.9"); v.Action != osm.Accept || v.Rule != "allow-list" {
 			t.Errorf("%v from an allowed address: %+v", state, v)
 		}
+	}
+	if err := s.engine.Policy.SetRules(nil); err != nil {
+		t.Fatal(err)
+	}
+	if v := ask(policy.Connect, "", "192.0.2.8"); v.Action != osm.Reject || v.Rule != "check-dnsbl" {
+		t.Errorf("at the connection, without a rule that may accept: %+v", v)
 	}
 	if o := s.opinions(); o == nil || o.Checks[0].Name != "dnsbl" || o.Checks[0].Asked == 0 || len(o.Servers) != 1 {
 		t.Errorf("the status tells %+v", o)
