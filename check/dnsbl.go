@@ -45,6 +45,9 @@ func (d *dnsbl) items(r *Request) []item {
 	m := r.Message
 	all := make([]item, 0, 4)
 	add := func(of, name string) {
+		if !slices.ContainsFunc(d.lists, func(l *list) bool { return slices.Contains(l.Of, of) }) {
+			return
+		}
 		if domain := registered(name); domain != "" {
 			all = append(all, item{of, domain, domain})
 		}

@@ -20,6 +20,7 @@ import (
 type list struct {
 	ListConfig
 	codes    []code
+	never    question // what must not be there
 	guard    *guard
 	budget   budget
 	resolver *Resolver
@@ -34,6 +35,10 @@ func (c *Checks) newList(cfg ListConfig, deadline time.Duration) *list {
 		}
 	}
 	slices.SortFunc(l.codes, func(a, b code) int { return cmp.Or(a.is.Compare(b.is), int(a.bit)-int(b.bit)) })
+	l.never = l.question(neverDomain)
+	if slices.Contains(l.Of, OfClient) {
+		l.never = l.question(neverAddress)
+	}
 	l.guard = newGuard("dnsbl "+l.Zone, deadline, c.now, c.log)
 	l.budget = budget{perSecond: l.PerSecond, perDay: l.PerDay}
 	return l
@@ -45,14 +50,6 @@ const (
 	neverAddress = "1.0.0.127"
 	neverDomain  = "invalid"
 )
-
-// never is the entry that must not be there, of the kind that the list has.
-func (l *list) never() question {
-	if slices.Contains(l.Of, OfClient) {
-		return l.question(neverAddress)
-	}
-	return l.question(neverDomain)
-}
 
 func (l *list) question(entry string) question { return question{entry + "." + l.Zone, dns.TypeA} }
 
@@ -67,7 +64,7 @@ func (l *list) known(entry string) (found []meaning, ok bool) {
 		return nil, false
 	}
 	if len(found) > 0 {
-		if a, ok = l.resolver.remembered(l.never()); !ok || a.err != nil || len(a.addresses) > 0 {
+		if a, ok = l.resolver.remembered(l.never); !ok || a.err != nil || len(a.addresses) > 0 {
 			return nil, false
 		}
 	}
@@ -88,7 +85,7 @@ func (l *list) look(ctx context.Context, entry string) (found []meaning, err err
 		if found, err = l.judge(a); err != nil || len(found) == 0 {
 			return err
 		}
-		a, err = l.resolver.ask(ctx, l.never(), l.admit)
+		a, err = l.resolver.ask(ctx, l.never, l.admit)
 		if err == nil && len(a.addresses) > 0 {
 			err = errors.New("lists even what must never be listed: the list is closed, or somebody answers in its place")
 		}
