@@ -99,14 +99,14 @@ func (q *queue) remove(s *slot) {
 func (t *Tracker) slot(k key) *slot {
 	s := t.single.slot()
 	s.key, s.bytes, s.arrived, s.early = k, slotBytes, false, nil
-	t.slots[k] = s
+	t.slots.put(s)
 	return s
 }
 
 // forget takes a slot out of its queue and of everything else. Its message is overwritten when the slot is used again.
 func (t *Tracker) forget(s *slot, q *queue) {
 	q.remove(s)
-	delete(t.slots, s.key)
+	t.slots.remove(s)
 	t.drop(s)
 }
 

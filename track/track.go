@@ -41,7 +41,7 @@ type Tracker struct {
 	options     Options
 	age         int64 // seconds
 	now         int64 // log time, Unix seconds; see advance
-	slots       map[key]*slot
+	slots       index
 	live        queue  // arrived and not completed, in the order they arrived
 	early       queue  // not arrived yet, but delivered
 	done        *slot  // completed by the line before
@@ -56,7 +56,7 @@ func New(o Options) *Tracker {
 	return &Tracker{
 		options: o,
 		age:     int64(time.Duration(o.Config.Age) / time.Second),
-		slots:   make(map[key]*slot),
+		slots:   newIndex(),
 	}
 }
 
@@ -134,7 +134,7 @@ func (t *Tracker) about(k key, event *Event) {
 	if k == (key{}) {
 		return
 	}
-	if s := t.slots[k]; s != nil && s.arrived {
+	if s := t.slots.get(&k); s != nil && s.arrived {
 		event.Message = &s.message
 	}
 }
@@ -153,7 +153,7 @@ func (t *Tracker) advance(now int64) {
 }
 
 func (t *Tracker) arrival(s *slot, at int64, event *Event) {
-	switch before := t.slots[s.key]; {
+	switch before := t.slots.get(&s.key); {
 	case s.key == key{}:
 		t.drop(s)
 		return
@@ -166,7 +166,7 @@ func (t *Tracker) arrival(s *slot, at int64, event *Event) {
 		event.Early = before.early
 		t.forget(before, &t.early)
 	}
-	t.slots[s.key] = s
+	t.slots.put(s)
 	if s.local {
 		s.message.Script = t.submissions.take(&s.message, s.pid, at)
 	}
@@ -181,7 +181,7 @@ func (t *Tracker) attempt(k key, d *osm.Delivery, event *Event) {
 	if k == (key{}) {
 		return
 	}
-	s := t.slots[k]
+	s := t.slots.get(&k)
 	if s == nil {
 		s = t.restore(k)
 	}
@@ -193,7 +193,7 @@ func (t *Tracker) attempt(k key, d *osm.Delivery, event *Event) {
 }
 
 func (t *Tracker) completed(k key, event *Event) {
-	s := t.slots[k]
+	s := t.slots.get(&k)
 	switch {
 	case s == nil:
 	case s.arrived:
@@ -210,7 +210,7 @@ func (t *Tracker) rejection(l *line, e *exim.Entry, event *Event) {
 	if e.IP == "" && e.ID != "" {
 		t.submissions.take(&osm.Message{Protocol: e.Protocol, Parent: e.Parent, User: e.User}, processOf(e), l.unix)
 	}
-	s := t.slots[l.key]
+	s := t.slots.get(&l.key)
 	switch {
 	case s == nil:
 	case s.arrived:

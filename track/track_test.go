@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"osm"
 	"osm/exim"
 )
@@ -328,8 +330,8 @@ func FuzzAdd(f *testing.F) {
 			if ev.New && ev.Message == nil || ev.Delivery != nil && ev.Message == nil {
 				t.Fatalf("event without a message: %+v", ev)
 			}
-			if s := feed.t.Stats(); s.Live > c.Messages || s.Live != feed.t.live.n || s.Bytes < 0 || len(feed.t.slots) != s.Live+s.Pending {
-				t.Fatalf("stats %+v, %d slots", s, len(feed.t.slots))
+			if s := feed.t.Stats(); s.Live > c.Messages || s.Live != feed.t.live.n || s.Bytes < 0 || feed.t.slots.used != s.Live+s.Pending {
+				t.Fatalf("stats %+v, %d slots", s, feed.t.slots.used)
 			}
 		}
 	})
@@ -363,5 +365,48 @@ func TestBatch(t *testing.T) {
 	}
 	if a.Stats().Live != b.Stats().Live || a.Stats().Messages != b.Stats().Messages {
 		t.Errorf("%+v\n%+v", a.Stats(), b.Stats())
+	}
+}
+
+// The index finds what a map finds, whatever is added and removed.
+func TestIndex(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x, want := index{cells: make([]*slot, 32), seed: 3}, map[key]*slot{} // crowded
+		for range rapid.IntRange(0, 300).Draw(t, "n") {
+			k := key{rapid.Uint64Range(0, 15).Draw(t, "key"), 1}
+			if s := want[k]; s != nil {
+				x.remove(s)
+				delete(want, k)
+			} else {
+				want[k] = &slot{key: k}
+				x.put(want[k])
+			}
+			for k := range want {
+				if x.get(&k) != want[k] {
+					t.Fatalf("%v is lost", k)
+				}
+			}
+		}
+		if x.used != len(want) {
+			t.Fatalf("%d slots, want %d", x.used, len(want))
+		}
+	})
+	x := newIndex()
+	for i := range uint64(100_000) {
+		x.put(&slot{key: key{i}})
+	}
+	for i := range uint64(100_000) {
+		s := x.get(&key{i})
+		if s == nil {
+			t.Fatalf("%d is lost", i)
+		}
+		if i%3 > 0 {
+			x.remove(s)
+		}
+	}
+	for i := range uint64(100_000) {
+		if s := x.get(&key{i}); (s != nil) != (i%3 == 0) {
+			t.Fatalf("%d: %v", i, s)
+		}
 	}
 }
