@@ -44,17 +44,10 @@ func Hooked(loaded *config.Loaded) bool {
 
 // doctor is osm doctor for the page.
 func (s *session) doctor(ctx context.Context) []web.Finding {
-	loaded := &config.Loaded{}
-	if s.options.Load != nil {
-		read, err := s.options.Load()
-		if err != nil {
-			return []web.Finding{{About: "configuration", State: web.Problem, Text: err.Error(), Do: "osm config check"}}
-		}
-		loaded = read
+	loaded, err := s.inForce()
+	if err != nil {
+		return []web.Finding{{About: "configuration", State: web.Problem, Text: err.Error(), Do: "osm config check"}}
 	}
-	s.mu.Lock()
-	loaded.Config = s.cfg // what is in force
-	s.mu.Unlock()
 	status := s.status(ctx)
 	return append(Examine(ctx, loaded, time.Now()), ExamineStatus(&status, Hooked(loaded))...)
 }

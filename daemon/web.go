@@ -7,6 +7,7 @@ import (
 	"osm"
 	"osm/access"
 	"osm/action"
+	"osm/config"
 	"osm/incident"
 	"osm/policy"
 	"osm/web"
@@ -82,18 +83,25 @@ func (s *session) reloadFor(by string, now time.Time) (*web.Reloaded, error) {
 	return r, nil
 }
 
-// settings are those in force, and where the files as they are now set them.
-func (s *session) settings() []web.Setting {
-	if s.options.Load == nil {
-		return nil
-	}
-	loaded, err := s.options.Load()
-	if err != nil { // the files have mistakes: osm config check tells them
-		return nil
+// inForce is the configuration in force, and where the files as they are now set it. The error is the files' mistakes.
+func (s *session) inForce() (loaded *config.Loaded, err error) {
+	loaded = &config.Loaded{}
+	if s.options.Load != nil {
+		read, mistakes := s.options.Load()
+		if mistakes == nil {
+			loaded = read
+		}
+		err = mistakes
 	}
 	s.mu.Lock()
-	loaded.Config = s.cfg // what is in force: a change of some tables waits for a restart
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	loaded.Config = s.cfg // a change of some tables waits for a restart
+	return loaded, err
+}
+
+// settings are those in force. While the files have mistakes it is not told where they are set: osm doctor tells the mistakes.
+func (s *session) settings() []web.Setting {
+	loaded, _ := s.inForce()
 	var all []web.Setting
 	for _, e := range loaded.Explain("") {
 		all = append(all, web.Setting{Key: e.Key, Header: e.Header, Type: e.Type, Doc: e.Doc, Default: e.Default, Value: e.Value, Where: e.Where})
