@@ -20,9 +20,12 @@ func TestBrowser(t *testing.T) {
 	}
 	parent := startBrowser(t)
 	w := newWorld(t)
-	t.Run("Pages", func(t *testing.T) { testPages(t, w, parent) })
+	places := w.places()
+	t.Run("Flow", func(t *testing.T) { testFlow(t, w, parent, true) })
+	t.Run("FlowWithoutScripts", func(t *testing.T) { testFlow(t, w, parent, false) })
+	t.Run("Pages", func(t *testing.T) { testPages(t, w, parent, places) })
 	if t.Failed() {
-		t.Logf("the daemon says %v", w.logged.lines("level=W"))
+		t.Logf("the daemon says %v%v", w.logged.lines("level=WARN"), w.logged.lines("level=ERROR"))
 	}
 	for _, line := range w.logged.lines("csp") {
 		t.Errorf("the pages' policy was broken: %s", line)
@@ -79,14 +82,16 @@ func (b *tab) accessible(script, where string) {
 
 // testPages looks at each page as an administrator, by day and night and on a phone: nothing of a stranger's runs, nothing fails,
 // everybody can use it, and nothing is wider than the screen.
-func testPages(t *testing.T, w *world, parent context.Context) {
+func testPages(t *testing.T, w *world, parent context.Context, places []string) {
 	checker, dir := axe(t), album(t)
 	b := open(t, parent, w.base)
 	b.signIn("admin")
 	b.clean("sign-in")
-	for _, path := range w.places() {
+	for _, path := range places {
 		if status := b.goTo(path); status != 200 {
-			t.Errorf("%s: %d", path, status)
+			t.Errorf("%s: %d: %s", path, status, short(b.text("body")))
+			b.clean(path, "status of")
+			continue
 		}
 		if title := eval[string](b, "document.title"); title == "owned" || !strings.HasSuffix(title, "osm") {
 			t.Errorf("%s: the title is %q", path, title)

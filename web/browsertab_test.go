@@ -58,7 +58,7 @@ func open(t *testing.T, parent context.Context, base string) *tab {
 	b := &tab{T: t, base: base}
 	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.note))
 	t.Cleanup(cancel)
-	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(stop)
 	b.ctx = ctx
 	command(b, network.Enable, network.EnableParams{})
@@ -126,12 +126,17 @@ func (b *tab) clean(where string, expected ...string) {
 
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
 	for i, s := range steps {
-		if err := chromedp.Do(b.ctx, s); err != nil {
+		if err := chromedp.Do(ctx, s); err != nil {
 			b.Fatalf("step %d of %d at %s: %v\n%s", i+1, len(steps), b.where(), err, short(b.text("body")))
 		}
 	}
 }
+
+// patience is how long a page may take on a crowded machine.
+const patience = 30 * time.Second
 
 func short(s string) string { return s[:min(len(s), 1500)] }
 
@@ -162,9 +167,9 @@ func (b *tab) where() string {
 	return strings.TrimPrefix(at, b.base)
 }
 
-// text is what a part of the page says.
+// text is what a part of the page says, "" when it is not there.
 func (b *tab) text(selector string) string {
-	text, err := chromedp.Run(b.ctx, chromedp.TextContent(chromedp.CSS(selector)))
+	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf("(document.querySelector(%q) || {}).textContent || ''", selector)))
 	if err != nil {
 		return err.Error()
 	}
@@ -180,7 +185,9 @@ func (b *tab) press(selector string) {
 // follow does something that leads to another page, and waits for it.
 func (b *tab) follow(step chromedp.Action[chromedp.Void]) {
 	b.Helper()
-	if _, err := chromedp.Run(b.ctx, chromedp.WaitEvent(page.LoadEventFired, func(page.EventLoadEventFired) bool { return true }, step)); err != nil {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.WaitEvent(page.LoadEventFired, func(page.EventLoadEventFired) bool { return true }, step)); err != nil {
 		b.Fatalf("at %s: %v\n%s", b.where(), err, short(b.text("body")))
 	}
 }

@@ -45,6 +45,7 @@ type world struct {
 	base   string // address of the pages
 	users  *access.Access
 	logged *logBook
+	last   string // id of the last message of the past
 }
 
 // logBook keeps what the daemon says.
@@ -147,8 +148,8 @@ func (w *world) configure() {
 // writePast puts two weeks of a made-up world, and a stranger's mail, into the log that was rotated before Exim began.
 func (w *world) writePast() {
 	end := time.Now().Add(-time.Hour)
-	start := end.UTC().Truncate(24*time.Hour).AddDate(0, 0, -14)
-	made := sim.New(sim.Config{Seed: 3, Accounts: 12, Days: 15, Start: start, LongIDs: true})
+	start := end.UTC().Truncate(24*time.Hour).AddDate(0, 0, -7)
+	made := sim.New(sim.Config{Seed: 3, Accounts: 6, Days: 8, Start: start, LongIDs: true})
 	var all, past strings.Builder
 	w.must(made.WriteLog(&all, nil))
 	last := end.UTC().Format("2006-01-02 15:04:05")
@@ -159,15 +160,29 @@ func (w *world) writePast() {
 	}
 	stamp := last + ".500"
 	raw := strings.NewReplacer("\x1b", `\033`, `"`, `\"`).Replace(hostile)
+	word := strings.NewReplacer(" ", "", ")", "", "(", "", `\"`, "`").Replace(raw) // nothing else gets into an address, a HELO or a login
 	for n := range 30 {
-		id := fmt.Sprintf("1xZZ%02d-0000000%04d-0001", n, n)
-		fmt.Fprintf(&past, "%s %s <= %s@evil.example H=(%s) [192.0.2.66]:4%03d P=esmtpsa A=plain:evil%s S=%d T=\"%s\" for victim%d@far.example\n", stamp, id,
-			strings.ReplaceAll(raw, " ", ""), strings.ReplaceAll(raw, ")", ""), n, strings.ReplaceAll(raw, " ", ""), 900+n, strings.Repeat(raw, 1+400*(n/29)), n)
-		fmt.Fprintf(&past, "%s %s ** victim%d@far.example R=dnslookup T=remote_smtp H=%s [198.51.100.9]: SMTP error from remote mail server after RCPT TO:<x>: 550 5.7.1 %s\n",
-			stamp, id, n, "mx.far.example", raw)
+		pid := 5000 + n
+		id := base62(end.Unix(), 6) + "-" + base62(int64(pid), 11) + "-" + base62(int64(n), 4)
+		w.last = id
+		fmt.Fprintf(&past, "%s [%d] %s <= \"%s\"@evil.example H=(%s) [192.0.2.66]:4%03d P=esmtpsa A=plain:evil%s S=%d T=\"%s\" for victim%d@far.example\n", stamp, pid, id,
+			word, word, n, word, 900+n, strings.Repeat(raw, 1+400*(n/29)), n)
+		fmt.Fprintf(&past, "%s [%d] %s ** victim%d@far.example R=dnslookup T=remote_smtp H=%s [198.51.100.9]: SMTP error from remote mail server after RCPT TO:<x>: 550 5.7.1 %s\n",
+			stamp, pid, id, n, "mx.far.example", raw)
 	}
 	w.must(os.WriteFile(w.exim.LogPath()+".1", []byte(past.String()), 0o644))
 	w.must(os.Chtimes(w.exim.LogPath()+".1", end, end))
+}
+
+// base62 writes a number as Exim's message ids have it: they tell the time and the process.
+func base62(n int64, width int) string {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	text := make([]byte, width)
+	for i := range text {
+		text[width-1-i] = digits[n%62]
+		n /= 62
+	}
+	return string(text)
 }
 
 // startDaemon runs it until the test ends, and waits until it has read everything.
@@ -178,7 +193,7 @@ func (w *world) startDaemon() {
 	d, err := daemon.New(w.cfg, daemon.Options{Logger: slog.New(slog.NewTextHandler(w.logged, nil)), Zone: time.UTC, Start: tail.StartOldest, Version: "test",
 		Load: func() (*config.Loaded, error) { return config.Load(path) }, Rules: config.NewRuleFile(path),
 		Watch: daemon.Watch{Arrival: func(m *osm.Message) {
-			if strings.HasPrefix(m.ID, "1xZZ29-") {
+			if m.ID == w.last {
 				once.Do(func() { close(read) })
 			}
 		}},
@@ -284,9 +299,11 @@ func (w *world) places() []string {
 	var held web.Held
 	w.must(w.ask(http.MethodGet, "held?list=10", nil, &held))
 	var evil web.MessagePage
-	w.must(w.ask(http.MethodGet, "messages?client=192.0.2.66&limit=50", nil, &evil))
-	if len(incidents) == 0 || len(held.List) == 0 || len(evil.Messages) == 0 {
-		w.Fatalf("%d incidents, %d held, %d messages of the stranger", len(incidents), len(held.List), len(evil.Messages))
+	w.until("the stranger's messages are in the history", func() bool {
+		return w.ask(http.MethodGet, "messages?client=192.0.2.66&limit=50", nil, &evil) == nil && len(evil.Messages) == 30
+	})
+	if len(incidents) == 0 || len(held.List) == 0 {
+		w.Fatalf("%d incidents, %d held", len(incidents), len(held.List))
 	}
 	long := evil.Messages[0]
 	for _, m := range evil.Messages {

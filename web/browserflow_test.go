@@ -1,0 +1,157 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"osm"
+	"osm/policy"
+	"osm/web"
+)
+
+func css(selector string) chromedp.CSS { return chromedp.CSS(selector) }
+
+// testFlow is a day of an administrator's: he signs in, finds who sends, reads why, releases, blocks and takes it back, tries a
+// rule on the past and saves it, and signs out. Without scripts the same works, but for the questions before an order.
+func testFlow(t *testing.T, w *world, parent context.Context, scripts bool) {
+	b := open(t, parent, w.base)
+	sure := b.sure
+	if !scripts {
+		command(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		sure = b.press
+	}
+	name, rule := "ann", "tried by hand"
+	if !scripts {
+		name, rule = "ben", "tried without scripts"
+	}
+	b.goTo("/rules") // he is sent to the form, and back
+	b.do(chromedp.SendKeys(css("#name"), "admin"), chromedp.SendKeys(css("#password"), password))
+	b.press("form[action$='/login'] button.main")
+	if b.where() != "/rules" {
+		t.Fatalf("after the sign-in he is at %s", b.where())
+	}
+	find(b, w)
+	release(b, w, name, sure)
+	block(b, w, sure)
+	tryRule(b, w, rule, scripts)
+	if scripts {
+		b.do(chromedp.Click(css("details.own summary")))
+	} else {
+		command(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
+		b.do(chromedp.Click(css("details.own summary")))
+		command(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	}
+	b.press("form[action$='/logout'] button")
+	if b.goTo("/audit"); !strings.HasPrefix(b.where(), "/login") {
+		t.Errorf("signed out, he is at %s", b.where())
+	}
+	b.clean("the flow")
+}
+
+// find looks for a sender by the box on every page, and reads why he was stopped.
+func find(b *tab, w *world) {
+	b.Helper()
+	var incidents []web.IncidentPage
+	w.must(w.ask(http.MethodGet, "incidents", nil, &incidents))
+	who := incidents[0].Key
+	b.do(chromedp.SetValue(css("#find"), who.Value))
+	b.follow(chromedp.Submit(css("form.find")))
+	if !strings.Contains(b.text("main"), osm.Printable(who.Value)) {
+		b.Errorf("the box finds %s: %s", who.Value, short(b.text("main")))
+	}
+	b.goTo("/incidents")
+	b.press("main a[href*='/incidents/" + incidents[0].ID + "']")
+	if text := b.text("main"); !strings.Contains(text, osm.Printable(who.Value)) {
+		b.Errorf("the incident does not say who it is about: %s", short(text))
+	}
+}
+
+// release lets a held message go, and it arrives.
+func release(b *tab, w *world, name string, sure func(string)) {
+	b.Helper()
+	var held web.Held
+	w.must(w.ask(http.MethodGet, "held?list=10", nil, &held))
+	id := ""
+	for _, m := range held.List {
+		if len(m.To) > 0 && strings.HasPrefix(m.To[0], name+"@") {
+			id = m.ID
+		}
+	}
+	if b.goTo("/held/"+id) != http.StatusOK {
+		b.Fatalf("/held/%s: %s", id, short(b.text("body")))
+	}
+	b.press("button[value='release']")
+	w.until("the released message is on its way", func() bool {
+		var m web.HeldOne
+		return w.ask(http.MethodGet, "held/"+id, nil, &m) == nil && m.State.String() == "released"
+	})
+	_ = sure
+}
+
+// block refuses a sender, and takes it back from the notice.
+func block(b *tab, w *world, sure func(string)) {
+	b.Helper()
+	key := osm.Key{Kind: osm.KeyClient, Value: "192.0.2.66"}
+	listed := func() bool {
+		var list []policy.Entry
+		w.must(w.ask(http.MethodGet, "lists", nil, &list))
+		for _, e := range list {
+			if e.Key == key {
+				return true
+			}
+		}
+		return false
+	}
+	b.goTo("/sender?" + url.Values{"kind": {"client"}, "value": {key.Value}}.Encode())
+	sure("main form[action$='/lists'] button.danger")
+	if !listed() {
+		b.Fatalf("it is not blocked: %s", short(b.text("main")))
+	}
+	b.press(".note form[action$='/undo'] button")
+	if listed() {
+		b.Errorf("it is still blocked: %s", short(b.text("main")))
+	}
+}
+
+// tryRule writes a rule, tries it on the past, reads the difference, saves it, and takes it back in the audit trail.
+func tryRule(b *tab, w *world, name string, scripts bool) {
+	b.Helper()
+	b.goTo("/rules/new")
+	b.do(chromedp.SetValue(css("#name"), name), chromedp.SetValue(css("#when"), `size > 0 && class == "script"`))
+	b.press("form[action$='/rules/try'] button.main")
+	if !strings.HasPrefix(b.where(), "/rules/trials/") {
+		b.Fatalf("at %s: %s", b.where(), short(b.text("main")))
+	}
+	path := b.where()
+	var trial web.Trial
+	w.until("the trial is done", func() bool {
+		w.must(w.ask(http.MethodGet, strings.TrimPrefix(path, "/"), nil, &trial))
+		return trial.State == web.TrialDone
+	})
+	if trial.Newly.Messages == 0 || trial.Messages < 1000 {
+		b.Errorf("the trial found %d of %d messages", trial.Newly.Messages, trial.Messages)
+	}
+	if scripts { // the page notices by itself
+		b.do(chromedp.WaitVisible(css("form[action$='/save']")))
+	} else {
+		b.goTo(path)
+	}
+	b.press("form[action$='/save'] button[value='']")
+	var own web.OwnRules
+	w.must(w.ask(http.MethodGet, "rules/own", nil, &own))
+	last := own.Rules[len(own.Rules)-1]
+	if last.Name != name || !last.Shadow || !last.Page || !strings.Contains(b.text("main"), name) {
+		b.Errorf("saved: %+v; the page says %s", last, short(b.text("main")))
+	}
+	b.press(".note form[action$='/undo'] button")
+	w.must(w.ask(http.MethodGet, "rules/own", nil, &own))
+	if last := own.Rules[len(own.Rules)-1]; last.Name == name {
+		b.Errorf("the rule is still there: %s", short(b.text("main")))
+	}
+}
