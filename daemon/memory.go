@@ -11,10 +11,19 @@ import (
 // addresses and message ids somebody invents.
 func Remembered(cfg config.Config) int64 { return cfg.Detect.Memory() + int64(cfg.Track.Memory) }
 
-// lessGarbage makes the collector come when there is half as much garbage as there is in use, not as much again: what is
-// remembered lives long and little is thrown away, so that it costs nothing that can be measured. GOGC overrules it.
+// lessGarbage makes the daemon's collector come when there is half as much garbage as there is in use, not as much again: what is
+// remembered lives long. GOGC overrules it.
 func lessGarbage() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
+	}
+}
+
+// boundReplay keeps a replay, which remembers nothing but what the engine's rooms do, within half as much again, apart from what
+// is read ahead. GOMEMLIMIT overrules it where it is less.
+func boundReplay(cfg config.Config) {
+	const reading = 64 << 20
+	if limit := Remembered(cfg)*3/2 + reading; limit < debug.SetMemoryLimit(-1) {
+		debug.SetMemoryLimit(limit)
 	}
 }

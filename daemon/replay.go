@@ -41,7 +41,7 @@ type ReplayOptions struct {
 func Replay(ctx context.Context, cfg config.Config, o ReplayOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	lessGarbage()
+	boundReplay(cfg)
 	if o.Zone == nil {
 		o.Zone = time.Local
 	}
