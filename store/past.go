@@ -21,6 +21,9 @@ type Past struct {
 // Past reads what is kept of the log, the oldest first. What is added or dropped meanwhile is left out. Nothing is held
 // between two pieces: whoever reads may take long. An error ends it.
 func (r *Reader) Past(ctx context.Context) iter.Seq2[Past, error] {
+	if r.within != nil { // the log is everybody's
+		return func(func(Past, error) bool) {}
+	}
 	return func(yield func(Past, error) bool) {
 		var days []day
 		done, total := 0, 0

@@ -173,6 +173,10 @@ func (r *Reader) Samples(ctx context.Context, kind EventKind, limit int) ([]Even
 	return all, err
 }
 
+// stampLength is what a line has before its message id, at most: time with milliseconds and zone, process id. Another message's
+// own id and what follows it take more.
+const stampLength = 41
+
 // lines adds the raw lines of a message, from the blocks that hold some.
 func (v *view) lines(d day, blocks []int64, t *Trace) error {
 	slices.Sort(blocks)
@@ -184,7 +188,7 @@ func (v *view) lines(d day, blocks []int64, t *Trace) error {
 		}
 		at := 0
 		for line := range bytes.Lines(text) {
-			if bytes.Contains(line, id) {
+			if named := bytes.Index(line, id); named >= 0 && (v.within == nil || named < stampLength) { // other messages' lines may name it
 				if len(t.Lines) == 0 {
 					if err := v.submission(d, block, text[:at], t); err != nil {
 						return err
