@@ -133,6 +133,9 @@ func TestClock(t *testing.T) {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
+			if f, ok := n.(*ast.FuncDecl); ok && strings.HasSuffix(f.Name.Name, "Deadline") {
+				return false
+			}
 			if c, ok := n.(*ast.CallExpr); ok && isDeadline(c.Fun) {
 				return false
 			}

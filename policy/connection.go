@@ -41,6 +41,19 @@ func (c *connection) readNow(dst []byte) (n int, end bool) {
 	return max(n, 0), n <= 0
 }
 
+// moveDeadline gives the next read its time; not for each of many quick ones.
+func (c *connection) moveDeadline(ctx context.Context) error {
+	now := time.Now()
+	if now.Sub(c.since) <= c.idle/8 {
+		return nil
+	}
+	if err := c.SetReadDeadline(now.Add(c.idle)); err != nil {
+		return err
+	}
+	c.since = now
+	return ctx.Err() // the end of ctx has set another one, perhaps just before
+}
+
 // receive reads until in begins with a whole request.
 func (c *connection) receive(ctx context.Context) error {
 	for looked := 0; !whole(c.in[looked:]); {
@@ -51,13 +64,8 @@ func (c *connection) receive(ctx context.Context) error {
 		if len(c.in) == cap(c.in) {
 			c.in = append(c.in, make([]byte, max(cap(c.in), firstBuffer))...)[:len(c.in)]
 		}
-		if now := time.Now(); now.Sub(c.since) > c.idle/8 { // not for each of many quick ones
-			if err := c.SetReadDeadline(now.Add(c.idle)); err != nil {
-				return err
-			}
-			if c.since = now; ctx.Err() != nil { // the end of ctx has set another one, perhaps just before
-				return ctx.Err()
-			}
+		if err := c.moveDeadline(ctx); err != nil {
+			return err
 		}
 		n, err := c.Read(c.in[len(c.in):cap(c.in)])
 		c.in = c.in[:len(c.in)+n]
