@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ func load(b *testing.B, addr string) []time.Duration {
 	left.Store(int64(b.N))
 	took := make([][]time.Duration, connections)
 	var all sync.WaitGroup
+	before := processor(b)
 	b.ResetTimer()
 	for i, c := range clients {
 		all.Go(func() {
@@ -55,7 +57,17 @@ func load(b *testing.B, addr string) []time.Duration {
 	}
 	all.Wait()
 	b.StopTimer()
+	b.ReportMetric(float64((processor(b)-before).Microseconds())/float64(b.N), "cpu-us/message")
 	return slices.Concat(took...)
+}
+
+// processor is the time that the processors have spent on this process: it does not change with what else they do.
+func processor(b *testing.B) time.Duration {
+	var use syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
 func report(b *testing.B, took []time.Duration) {

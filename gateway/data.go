@@ -62,7 +62,7 @@ func (s *session) receive(t *transfer) {
 			return
 		}
 		if len(piece) > 0 {
-			t.add(piece)
+			t.add(piece, done)
 		}
 		if done {
 			t.end()
@@ -117,7 +117,7 @@ func (s *session) bdat(c command) {
 	case last:
 		s.mail.transfer = nil
 		if !t.begins {
-			t.add([]byte("\r\n"))
+			t.add([]byte("\r\n"), true)
 		}
 		t.end()
 	default:
@@ -146,7 +146,7 @@ func (s *session) chunk(t *transfer, size int64) error {
 		s.in.r += len(piece)
 		size -= int64(len(piece))
 		stuffed = stuff(stuffed[:0], piece, &t.begins)
-		t.add(stuffed)
+		t.add(stuffed, false)
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ type transfer struct {
 	kept    []byte // in the form of the wire, not sent yet
 	room    int64  // of the gateway's memory for it
 	judged  bool
+	whole   bool   // all of it was there for the verdict
+	chunk   bool   // it goes by BDAT
 	to      *link  // where it goes; nil: nowhere (any more)
 	answer  []byte // said at the end in place of the upstream's answer
 	passage Passage
@@ -60,8 +62,8 @@ func (s *session) newTransfer() *transfer {
 // wanted is how much of a message is kept for its verdict.
 func (t *transfer) wanted() int { return max(headerMost, int(t.s.g.options.Content)) }
 
-// add takes the next piece of content, in the form of the wire.
-func (t *transfer) add(piece []byte) {
+// add takes the next piece of content, in the form of the wire; last tells that it is the last one.
+func (t *transfer) add(piece []byte, last bool) {
 	t.check.see(piece)
 	t.size += int64(len(piece))
 	switch {
@@ -81,8 +83,8 @@ func (t *transfer) add(piece []byte) {
 		return
 	}
 	t.kept = append(t.kept, piece...)
-	if len(t.kept) >= t.wanted() || t.s.g.options.Content == 0 && headerEnd(t.kept) >= 0 {
-		t.judge(false)
+	if last || len(t.kept) >= t.wanted() || t.s.g.options.Content == 0 && headerEnd(t.kept) >= 0 {
+		t.judge(last)
 	}
 }
 
@@ -195,12 +197,17 @@ func (t *transfer) begin(l *link) {
 		t.answer = said.clone().raw
 		t.s.over = t.s.over || said.code == 421
 	default:
-		t.to = l
-		t.passage.Quarantined = l.up.quarantine
-		t.passage.Host, t.passage.Addr = l.up.address, addrPort(l.conn.RemoteAddr())
-		if t.s.g.cfg.HandOn == NotAtAll || l.up.quarantine {
-			t.passage.Seen = l.local.Addr().Unmap()
-		}
+		t.goes(l)
+	}
+}
+
+// goes notes where the message goes.
+func (t *transfer) goes(l *link) {
+	t.to = l
+	t.passage.Quarantined = l.up.quarantine
+	t.passage.Host, t.passage.Addr = l.up.address, addrPort(l.conn.RemoteAddr())
+	if t.s.g.cfg.HandOn == NotAtAll || l.up.quarantine {
+		t.passage.Seen = l.local.Addr().Unmap()
 	}
 }
 
