@@ -39,9 +39,8 @@ func (p *Prints) Read(m *osm.Message) {
 	}
 }
 
-// who reads what tells whose a message is, no more.
+// who reads what tells whose a message is. All else is left as it was.
 func (p *Prints) who(m *osm.Message) {
-	*p = Prints{to: p.to[:0]}
 	if m.Login != "" {
 		p.login = hashText(m.Login)
 	} else {
