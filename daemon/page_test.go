@@ -65,6 +65,7 @@ func pageWorld(t testing.TB) (*session, *httptest.Server) {
 		}
 	}
 	s.options.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s.live = web.NewFeed()
 	pages, err := s.newWeb()
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +22,7 @@ type Feed struct {
 	mu      sync.Mutex
 	waiting []Message // since the last frame
 	lost    int
+	total   uint64
 	ring    [frames]*Frame
 	next    uint64        // number of the next frame; the first is 1
 	wake    chan struct{} // closed and replaced with each frame
@@ -36,6 +36,7 @@ const (
 // Frame is what happened in about a second.
 type Frame struct {
 	Number    uint64
+	Total     uint64    // messages that something was found about, up to the end of this frame
 	Messages  []Message // that something was found about, the oldest first
 	Lost      int       // further ones that are not told
 	Incidents int       // that are live
@@ -59,6 +60,7 @@ func (f *Feed) Arrival(m *osm.Message) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.total++
 	if len(f.waiting) >= mostEvents {
 		f.lost++
 		return
@@ -83,7 +85,7 @@ func liveMessage(m *osm.Message) Message {
 func (f *Feed) Tick(incidents, held int, turned bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ring[f.next%frames] = &Frame{Number: f.next, Messages: f.waiting, Lost: f.lost, Incidents: incidents, Held: held, Turned: turned,
+	f.ring[f.next%frames] = &Frame{Number: f.next, Total: f.total, Messages: f.waiting, Lost: f.lost, Incidents: incidents, Held: held, Turned: turned,
 		drawn: map[*speech][]byte{}}
 	f.waiting, f.lost = nil, 0
 	f.next++
@@ -91,31 +93,43 @@ func (f *Feed) Tick(incidents, held int, turned bool) {
 	f.wake = make(chan struct{})
 }
 
-// after gives the frames that follow a number, how many were missed before them, and what tells of the next.
-func (f *Feed) after(number uint64) (list []*Frame, missed int, wake <-chan struct{}) {
+// seen is how far somebody has seen: a frame, and how many messages had been found by then.
+type seen struct{ frame, total uint64 }
+
+func (p seen) String() string { return fmt.Sprintf("%d.%d", p.frame, p.total) }
+
+// latest is where somebody begins who has seen nothing yet.
+func (f *Feed) latest() seen {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	oldest := uint64(1)
-	if f.next > frames {
-		oldest = f.next - frames
-	}
-	if number >= f.next { // of an earlier life of the daemon
-		number = f.next - 1
-	}
-	if number+1 < oldest {
-		missed, number = int(oldest-number-1), oldest-1
-	}
-	for n := number + 1; n < f.next; n++ {
-		list = append(list, f.ring[n%frames])
-	}
-	return list, missed, f.wake
+	return seen{f.next - 1, f.total - uint64(len(f.waiting)+f.lost)}
 }
 
-// latest is the number of the newest frame.
-func (f *Feed) latest() uint64 {
+// from is the place that a browser names when it comes again; that of an earlier life of the daemon is of no use.
+func (f *Feed) from(last string) seen {
+	var p seen
+	now := f.latest()
+	if n, err := fmt.Sscanf(last, "%d.%d", &p.frame, &p.total); n != 2 || err != nil || p.frame > now.frame || p.total > now.total {
+		return now
+	}
+	return p
+}
+
+// after gives the frames that follow a place, how many messages were missed before them, and what tells of the next frame.
+func (f *Feed) after(p seen) (list []*Frame, missed int, wake <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.next - 1
+	first := p.frame + 1
+	if f.next > frames {
+		first = max(first, f.next-frames)
+	}
+	for n := first; n < f.next; n++ {
+		list = append(list, f.ring[n%frames])
+	}
+	if first > p.frame+1 {
+		missed = int(list[0].Total - uint64(len(list[0].Messages)+list[0].Lost) - p.total)
+	}
+	return list, missed, f.wake
 }
 
 const (
@@ -136,10 +150,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	feed.watched.Add(1)
 	defer feed.watched.Add(-1)
 	out, say, viewer := http.NewResponseController(w), s.pages.speechFor(r), ViewerOf(r.Context())
-	number := feed.latest()
-	if last, err := strconv.ParseUint(r.Header.Get("Last-Event-ID"), 10, 64); err == nil {
-		number = last
-	}
+	at := feed.from(r.Header.Get("Last-Event-ID"))
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx would wait for more
@@ -159,7 +170,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for {
-		list, missed, wake := feed.after(number)
+		list, missed, wake := feed.after(at)
 		for _, frame := range list {
 			text, err := s.drawFrame(frame, say, viewer, missed)
 			if err != nil {
@@ -169,7 +180,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 			if !send(text) {
 				return
 			}
-			number, missed = frame.Number, 0
+			at, missed = seen{frame.Number, frame.Total}, 0
 		}
 		select {
 		case <-ctx.Done():
@@ -220,5 +231,5 @@ func (s *Server) drawEvent(f *Frame, say *speech, v *Viewer, missed int) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(nil, "id: %d\ndata: %s\n\n", f.Number, data), nil
+	return fmt.Appendf(nil, "id: %s\ndata: %s\n\n", seen{f.Number, f.Total}, data), nil
 }

@@ -49,7 +49,7 @@ const (
 
 func newPages(base string, now func() time.Time, zone *time.Location) (*pages, error) {
 	p := &pages{base: base, now: now, zone: zone, templates: map[*speech]map[string]*template.Template{}, assets: map[string]asset{},
-		counts: navCounts{seen: map[string]navCount{}}}
+		counts: navCounts{seen: map[string]navCount{}, overviews: map[string]*Overview{}}}
 	var err error
 	if p.speeches, err = speeches(); err != nil {
 		return nil, err

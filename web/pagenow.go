@@ -52,7 +52,7 @@ const (
 )
 
 func (s *Server) nowPage(r *http.Request) (any, error) {
-	o, err := s.overview(r.Context())
+	o, err := s.overviewFor(r)
 	if err != nil {
 		return nil, err
 	}

@@ -102,10 +102,12 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, status int, te
 	s.draw(w, r, status, &look{template: "problem"}, map[string]any{"Kind": kind, "Text": text})
 }
 
-// navCounts are the numbers in the navigation. They are counted once for some moments: every page has them.
+// navCounts are the numbers in the navigation, and the overview of the first page. They are asked once for some moments: every
+// page has the ones, and everybody who watches fetches the other when an incident turns.
 type navCounts struct {
-	mu   sync.Mutex
-	seen map[string]navCount // by scope
+	mu        sync.Mutex
+	seen      map[string]navCount // by scope
+	overviews map[string]*Overview
 }
 
 type navCount struct {
@@ -152,6 +154,33 @@ func (n *navCounts) forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.seen)
+	clear(n.overviews)
+}
+
+// overviewFor is the overview as it was at most some moments ago. It must not be changed.
+func (s *Server) overviewFor(r *http.Request) (*Overview, error) {
+	v, n := ViewerOf(r.Context()), &s.pages.counts
+	key := scopeKey(v.Scope)
+	if v.May(SeeStatus) {
+		key += "\x00status"
+	}
+	n.mu.Lock()
+	o := n.overviews[key]
+	n.mu.Unlock()
+	if o != nil && s.o.Now().Sub(o.Time) <= countsFor {
+		return o, nil
+	}
+	o, err := s.overview(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.overviews) >= mostCounts {
+		clear(n.overviews)
+	}
+	n.overviews[key] = o
+	return o, nil
 }
 
 func scopeKey(s access.Scope) string {

@@ -167,11 +167,11 @@ if (body.dataset.live && "EventSource" in window) {
     const news = JSON.parse(event.data);
     if (feed && (news.html || news.lost)) lines(feed, news);
     if (news.counts) counts(news.counts);
-    if (news.turned) soon(3000);
-    else if (news.html) soon(40000);
+    if (news.turned) soon(15000);
+    else if (news.html) soon(90000);
   };
   addEventListener("pagehide", () => source.close());
-  setInterval(() => soon(10000), 120000);
+  setInterval(() => soon(60000), 180000);
 }
 
 // Passkeys (WebAuthn level 3): the server's words are base64url, the browser's are bytes.
