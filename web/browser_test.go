@@ -23,6 +23,9 @@ func TestBrowser(t *testing.T) {
 	places := w.places()
 	t.Run("Flow", func(t *testing.T) { testFlow(t, w, parent, true) })
 	t.Run("FlowWithoutScripts", func(t *testing.T) { testFlow(t, w, parent, false) })
+	t.Run("SecondFactor", func(t *testing.T) { testTOTP(t, w, parent) })
+	t.Run("Passkey", func(t *testing.T) { testPasskey(t, w, parent) })
+	t.Run("Roles", func(t *testing.T) { testRoles(t, w, parent, places) })
 	t.Run("Pages", func(t *testing.T) { testPages(t, w, parent, places) })
 	if t.Failed() {
 		t.Logf("the daemon says %v%v", w.logged.lines("level=WARN"), w.logged.lines("level=ERROR"))

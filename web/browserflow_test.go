@@ -155,3 +155,42 @@ func tryRule(b *tab, w *world, name string, scripts bool) {
 		b.Errorf("the rule is still there: %s", short(b.text("main")))
 	}
 }
+
+// testRoles: who may not see a page is told so, and who is bound to accounts finds nothing of others', by whatever address.
+func testRoles(t *testing.T, w *world, parent context.Context, places []string) {
+	closed := map[string]string{ // pages that a role may not see at all
+		"customer": "/delivery /rules /rules/new /lists /settings /health /alerts /audit /users /users/customer",
+		"reseller": "/rules /rules/new /lists /settings /health /alerts /audit /users /users/customer",
+		"viewer":   "/rules/new /settings /health /alerts /users /users/customer",
+		"support":  "/users /users/customer",
+	}
+	for role, list := range closed {
+		b := open(t, parent, w.base)
+		b.signIn(role)
+		bound := role == "customer" || role == "reseller"
+		for _, place := range places {
+			path, _, _ := strings.Cut(place, "?")
+			status, want := b.goTo(place), int64(http.StatusOK)
+			parts := strings.Split(path, "/")
+			switch {
+			case strings.Contains(" "+list+" ", " "+path+" "):
+				want = http.StatusForbidden
+			case bound && len(parts) == 3: // one thing, which is somebody else's
+				want = http.StatusNotFound
+			}
+			if status != want && !(bound && want == http.StatusOK && status == http.StatusNotFound) {
+				t.Errorf("%s at %s: %d, want %d", role, place, status, want)
+			}
+			if text := b.text("main"); bound && !strings.HasPrefix(path, "/find") && !strings.HasPrefix(path, "/sender") && strings.Contains(text, "osm.test") {
+				t.Errorf("%s sees of others at %s: %s", role, place, short(text))
+			}
+			b.clean(role+" at "+place, "status of 40", "favicon")
+			for _, link := range eval[[]string](b, `[...document.querySelectorAll("nav a[href]")].map(a => new URL(a.href).pathname)`) {
+				link = strings.TrimPrefix(link, "/osm")
+				if strings.Contains(" "+list+" ", " "+link+" ") {
+					t.Errorf("%s is led to %s by %s", role, link, place)
+				}
+			}
+		}
+	}
+}
