@@ -7,6 +7,7 @@ import (
 
 	"osm"
 	"osm/chart"
+	"osm/check"
 	"osm/incident"
 )
 
@@ -154,7 +155,7 @@ func (p *pages) incidentPicture(s *speech, i *IncidentPage) template.HTML {
 }
 
 // listingPicture is since when our addresses are on block lists.
-func (p *pages) listingPicture(s *speech, listings []Listing, now time.Time) template.HTML {
+func (p *pages) listingPicture(s *speech, listings []check.Listed, now time.Time) template.HTML {
 	c := chart.Spans{Title: s.plainText("delivery.listings"), Start: now.Add(-30 * 24 * time.Hour).In(p.zone), End: now.In(p.zone), Format: s.chartFormat()}
 	for _, l := range listings {
 		label, span := l.Address+" · "+l.List, chart.Span{Start: l.Since, End: l.Until}

@@ -204,9 +204,6 @@ type Finding struct {
 	Lines []string `json:"lines,omitempty"` // samples
 }
 
-// Listing is what a block list on the internet says of one of our addresses.
-type Listing = check.Listed
-
 // Baseline is what a sender usually does.
 type Baseline struct {
 	Score     float64       `json:"score"`
