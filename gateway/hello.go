@@ -98,8 +98,10 @@ func (s *session) mechanisms() []string {
 // would be taken for encrypted (CVE-2011-0411).
 func (s *session) startTLS(c command) {
 	switch {
-	case s.g.tls == nil || c.args != "":
+	case s.g.tls == nil:
 		s.refuse(502, "5.5.1", "STARTTLS is not available")
+	case c.args != "":
+		s.refuse(501, "5.5.4", "STARTTLS has no arguments")
 	case s.cipher != "":
 		s.refuse(503, "5.5.1", "TLS is in use already")
 	case !s.esmtp:
