@@ -270,7 +270,7 @@ func (t *transfer) deliver() {
 		t.undelivered()
 		return
 	}
-	l.open = false
+	l.open = !said.ok() // Postfix's smtpd_end_of_data_restrictions leave the transaction open
 	t.answer = said.clone().raw
 	t.passage.Code, t.passage.Text = said.code, said.text()
 	t.to = nil
