@@ -60,6 +60,12 @@ func (s *session) held(q web.HeldQuery, now time.Time) (*web.Held, error) {
 	if !ok {
 		return nil, fmt.Errorf("held mail can't be grouped by %q: want key, sender, reason or age", h.By)
 	}
+	if q.Count && q.Scope.All {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		h.Held, h.Others, h.Lost = s.holds.book.Size()
+		return h, nil
+	}
 	list, mine := min(max(q.List, 0), mostList), 0
 	groups := map[string]*heldGroup{}
 	s.eachHeld(func(m *hold.Message) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"testing"
@@ -109,6 +110,43 @@ func queries(b *testing.B, s *Store, days int, id string) {
 		_, err := s.Trace(b.Context(), id)
 		return err
 	})
+	pageQueries(b, s, run)
+}
+
+// pageQueries are what pages ask of the last day: for everybody, and within one account.
+func pageQueries(b *testing.B, s *Store, run func(name string, ask func() error)) {
+	day := noon.Add(-24 * time.Hour)
+	for name, r := range map[string]*Reader{"everybody": s.Reader, "account": s.Within([]string{"user77"})} {
+		run("page-minutes-"+name, func() error {
+			_, err := r.Minutes(b.Context(), noon.Add(-time.Hour))
+			return err
+		})
+		run("page-report-"+name, func() error {
+			_, err := r.Report(b.Context(), ReportQuery{Since: day, Until: noon})
+			return err
+		})
+		run("page-answers-"+name, func() error {
+			_, err := r.Answers(b.Context(), day, noon, 100)
+			return err
+		})
+		run("page-hits-"+name, func() error {
+			_, err := r.Hits(b.Context(), day)
+			return err
+		})
+		run("page-verdicts-"+name, func() error {
+			_, err := r.Search(b.Context(), Filter{Judged: true, Since: day})
+			return err
+		})
+		for kind, value := range map[osm.KeyKind]string{osm.KeyAccount: "user77", osm.KeyLogin: "info0@shop77.example", osm.KeySenderDomain: "shop77.example"} {
+			run("page-sender-"+kind.String()+"-"+name, func() error {
+				_, err := r.Sender(b.Context(), SenderQuery{Key: osm.Key{Kind: kind, Value: value}, Since: day, Until: noon})
+				if errors.Is(err, ErrNotFound) {
+					err = nil
+				}
+				return err
+			})
+		}
+	}
 }
 
 // cpuTime is what this process has used of all processors: on a shared machine it tells more than the clock.

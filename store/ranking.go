@@ -32,8 +32,8 @@ type dayRanking struct {
 
 // rankings adds the rankings to a report: first which values take part, then their sums.
 func (v *view) rankings(q *ReportQuery, to *Report) error {
-	all := make([]*ranking, len(rankings))
-	for i, kind := range rankings {
+	all := make([]*ranking, len(q.Rank))
+	for i, kind := range q.Rank {
 		all[i] = &ranking{kind: kind, query: q, found: map[string]*Top{}}
 		for _, s := range q.spans(v.days) {
 			if err := v.candidates(all[i], s); err != nil {

@@ -59,10 +59,11 @@ func (o Order) field(c *Counts) *int64 { return [...]*int64{&c.Messages, &c.Reci
 
 // ReportQuery says what to sum up.
 type ReportQuery struct {
-	Since, Until time.Time   // widened to whole hours
-	Limit        int         // lines in a ranking; 0 means 20
-	Order        Order       // of the rankings
-	Classes      []osm.Class // in Total, Hours and rankings; empty: all but inbound and bounce
+	Since, Until time.Time     // widened to whole hours
+	Limit        int           // lines in a ranking; 0 means 20
+	Order        Order         // of the rankings
+	Classes      []osm.Class   // in Total, Hours and rankings; empty: all but inbound and bounce
+	Rank         []osm.KeyKind // which rankings are made; nil: all, empty: none
 }
 
 // Report is the sum of a time span.
@@ -88,6 +89,9 @@ func (r *Reader) Report(ctx context.Context, q ReportQuery) (*Report, error) {
 	if q.Limit <= 0 {
 		q.Limit = 20
 	}
+	if q.Rank == nil {
+		q.Rank = rankings[:]
+	}
 	if len(q.Classes) == 0 {
 		q.Classes = slices.DeleteFunc(append(osm.Classes(), osm.NoClass), func(c osm.Class) bool {
 			return c == osm.Inbound || c == osm.Bounce
@@ -105,6 +109,9 @@ func (r *Reader) Report(ctx context.Context, q ReportQuery) (*Report, error) {
 			if err := v.totals(span, &q, report); err != nil {
 				return err
 			}
+		}
+		if len(q.Rank) == 0 {
+			return nil
 		}
 		if v.within != nil {
 			return v.rankWithin(&q, report)

@@ -74,7 +74,7 @@ var columnOf = map[osm.KeyKind]string{osm.KeyAccount: "account", osm.KeyLogin: "
 // rankWithin makes the rankings of a report from the messages themselves: the hourly sums are not kept by account and
 // something else at once. Attempts count by the time of their message, and refusals are not told apart.
 func (v *view) rankWithin(q *ReportQuery, to *Report) error {
-	for _, kind := range rankings {
+	for _, kind := range q.Rank {
 		found := map[string]*Top{}
 		for _, s := range q.spans(v.days) {
 			if err := v.sumWithin(q, s, kind, found); err != nil {

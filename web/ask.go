@@ -38,7 +38,7 @@ func (s *Server) overview(ctx context.Context) (*Overview, error) {
 	for _, m := range minutes {
 		o.Minutes = append(o.Minutes, Minute(m))
 	}
-	report, err := s.history(ctx).Report(ctx, store.ReportQuery{Since: now.Add(-overviewDay), Until: now, Limit: 1})
+	report, err := s.history(ctx).Report(ctx, store.ReportQuery{Since: now.Add(-overviewDay), Until: now, Rank: []osm.KeyKind{}})
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (s *Server) overview(ctx context.Context) (*Overview, error) {
 			o.Incidents = append(o.Incidents, i)
 		}
 	}
-	held, err := s.o.Held(HeldQuery{Scope: v.Scope})
+	held, err := s.o.Held(HeldQuery{Count: true, Scope: v.Scope})
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +250,7 @@ func (s *Server) senders(ctx context.Context, q SenderQuery) (*SenderList, error
 	if limit == 0 {
 		limit = listRows
 	}
-	report, err := s.history(ctx).Report(ctx, store.ReportQuery{Since: q.Since, Until: q.Until, Limit: limit, Order: order})
+	report, err := s.history(ctx).Report(ctx, store.ReportQuery{Since: q.Since, Until: q.Until, Limit: limit, Order: order, Rank: []osm.KeyKind{q.Kind}})
 	if err != nil {
 		return nil, err
 	}
@@ -384,7 +384,7 @@ func (s *Server) verdict(ctx context.Context, id string) (*Verdict, error) {
 // delivery is how receivers take our mail.
 func (s *Server) delivery(ctx context.Context, since, until time.Time) (*DeliveryReport, error) {
 	s.span(&since, &until, overviewDay)
-	report, err := s.history(ctx).Report(ctx, store.ReportQuery{Since: since, Until: until, Limit: 1})
+	report, err := s.history(ctx).Report(ctx, store.ReportQuery{Since: since, Until: until, Rank: []osm.KeyKind{}})
 	if err != nil {
 		return nil, err
 	}

@@ -136,7 +136,7 @@ func (s *Server) count(v *Viewer, view *page) {
 				c.incidents++
 			}
 		}
-		if held, err := s.o.Held(HeldQuery{Scope: v.Scope}); err == nil {
+		if held, err := s.o.Held(HeldQuery{Count: true, Scope: v.Scope}); err == nil {
 			c.held = held.Held
 		}
 		n.mu.Lock()

@@ -67,6 +67,7 @@ type HeldQuery struct {
 	Key     osm.Key      // only what is charged to it; the zero value is everything
 	List    int          // how many single messages are listed
 	Samples int          // how many samples are read of each group
+	Count   bool         // nothing is wanted but how many messages are held
 	Scope   access.Scope // whose mail
 }
 
