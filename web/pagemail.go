@@ -107,14 +107,17 @@ func (s *Server) tellSender(say *speech, v *senderView) error {
 		return words
 	}
 	note := func(key string, pairs ...any) { v.Notes = append(v.Notes, write(key, pairs...)) }
-	live := 0
+	live, watched := 0, false
 	for _, i := range v.Incidents {
 		if i.Live() {
 			live++
+			watched = watched || i.Passive
 		}
 	}
 	v.Tone, v.Sentence = "good", write("sender.calm")
 	switch {
+	case v.Baseline != nil && v.Baseline.Stopped && watched:
+		v.Tone, v.Sentence = "bad", write("sender.suspected")
 	case v.Baseline != nil && v.Baseline.Stopped:
 		v.Tone, v.Sentence = "bad", write("sender.stopped")
 	case live > 0:
@@ -305,6 +308,9 @@ type deliveryView struct {
 // badShare is the part of recipients refused from which a page says so: 5 of 100 is what large receivers begin to mind.
 const badShare = 0.05
 
+// answersShown is how many receivers' answers stand on the page: the API has more.
+const answersShown = 60
+
 func (s *Server) deliveryPage(r *http.Request) (any, error) {
 	name, since := s.sinceOf(r, "24h", map[string]time.Duration{"24h": lookBacks["24h"], "7d": lookBacks["7d"], "30d": lookBacks["30d"]})
 	d, err := s.delivery(r.Context(), since, time.Time{})
@@ -312,6 +318,7 @@ func (s *Server) deliveryPage(r *http.Request) (any, error) {
 		return nil, err
 	}
 	say := s.pages.speechFor(r)
+	d.Answers = d.Answers[:min(len(d.Answers), answersShown)]
 	v := &deliveryView{DeliveryReport: d, SinceName: name, Outcomes: s.pages.hoursPicture(say, d.Hours, "delivery.outcomes"),
 		Refusals: s.pages.refusalPicture(say, d.Hours, d.Total), ListingPicture: s.pages.listingPicture(say, d.Listings, s.o.Now())}
 	write := func(key string, pairs ...any) template.HTML {

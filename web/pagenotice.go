@@ -43,7 +43,7 @@ func (p *pages) say(w http.ResponseWriter, r *http.Request, to string, n notice)
 // cookie makes one for our pages alone, which scripts can't read.
 func (p *pages) cookie(r *http.Request, name, value string, age time.Duration) *http.Cookie {
 	return &http.Cookie{Name: name, Value: value, Path: p.base + "/", MaxAge: int(age / time.Second), HttpOnly: true,
-		Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode}
+		Secure: fromOf(r.Context()).secure, SameSite: http.SameSiteLaxMode}
 }
 
 // takeNotice reads and forgets what is to be told.

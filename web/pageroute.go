@@ -59,6 +59,9 @@ func (s *Server) addPages() error {
 	s.handle(http.MethodPost, "/preferences", Anybody, s.prefer)
 	s.handle(http.MethodGet, "/assets/{name}", Anybody, p.asset)
 	s.handle(http.MethodGet, livePath, SeeNow, s.live)
+	s.handle(http.MethodGet, "/", SignedIn, func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, http.StatusNotFound, ErrNotFound.Error())
+	})
 	s.addForms()
 	return nil
 }
