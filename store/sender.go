@@ -13,7 +13,7 @@ import (
 	"osm"
 )
 
-// SenderQuery says whose mail is to be told about.
+// SenderQuery says whose mail is to be told about. Since is widened to a whole hour.
 type SenderQuery struct {
 	Key          osm.Key // account, login, user, script, client, sender, sender-domain or subject
 	Since, Until time.Time
@@ -75,12 +75,13 @@ const (
 // Sender tells what one sender sent, or is ErrNotFound when it sent nothing in that time.
 func (r *Reader) Sender(ctx context.Context, q SenderQuery) (*Story, error) {
 	q.Most, q.Latest = cmp.Or(q.Most, storyMessages), cmp.Or(q.Latest, storyLatest)
-	if _, ok := columnOf[q.Key.Kind]; !ok {
+	if _, ok := columnOf[q.Key.Kind]; !ok || !q.Since.Before(q.Until) {
 		return nil, ErrNotFound
 	}
+	q.Since = q.Since.UTC().Truncate(time.Hour)
 	t := &tale{Story: Story{Complete: true}, query: q, accounts: map[string]bool{}, clients: map[netip.Addr]*ClientCount{}, domains: map[string]*DomainCount{},
 		answers: map[answerKey]*Answer{}}
-	for at := q.Since.UTC().Truncate(time.Hour); at.Before(q.Until); at = at.Add(time.Hour) {
+	for at := t.query.Since; at.Before(q.Until); at = at.Add(time.Hour) {
 		t.Hours = append(t.Hours, Hour{Start: at})
 	}
 	err := r.view(ctx, "read a sender in", func(v *view) error {
@@ -118,12 +119,12 @@ type answerKey struct {
 }
 
 // where is the condition on a day's messages.
-func (t *tale) where(v *view, d day) (string, error) {
+func (t *tale) where(v *view, d day) (condition string, ids []int64, err error) {
 	mine, err := v.condition(d)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	key, ids := t.query.Key, []int64(nil)
+	key := t.query.Key
 	switch key.Kind {
 	case osm.KeySenderDomain:
 		ids, err = v.textsLike(d, "text LIKE ? ESCAPE '\\'", "%@"+escapeLike(key.Value))
@@ -134,7 +135,7 @@ func (t *tale) where(v *view, d day) (string, error) {
 	default:
 		ids, err = v.idsOf(d, key.Kind, "nocase", key.Value)
 	}
-	return fmt.Sprintf("%s IN (%s) AND time >= %d AND time < %d AND %s", columnOf[key.Kind], idList(ids), d.millis(t.query.Since), d.millis(t.query.Until), mine), err
+	return fmt.Sprintf("%s IN (%s) AND time >= %d AND time < %d AND %s", columnOf[key.Kind], idList(ids), d.millis(t.query.Since), d.millis(t.query.Until), mine), ids, err
 }
 
 // textsLike finds the ids of texts of a day that meet a condition.
@@ -154,7 +155,7 @@ func escapeLike(text string) string {
 
 // day adds what a sender sent on a day.
 func (t *tale) day(v *view, d day) error {
-	where, err := t.where(v, d)
+	where, ids, err := t.where(v, d)
 	if err != nil || strings.Contains(where, " IN (-1)") { // it sent nothing on that day, or nothing that may be seen
 		return err
 	}
@@ -163,7 +164,14 @@ func (t *tale) day(v *view, d day) error {
 		return err
 	}
 	where = fmt.Sprintf("seq >= %d AND %s", first, where)
-	if err := t.sums(v, d, where); err != nil {
+	if v.within == nil && slices.Contains(rankings[:], t.query.Key.Kind) && t.query.Key.Kind != osm.KeySenderDomain {
+		where := fmt.Sprintf("kind = %d AND value IN (%s) AND hour >= %d", t.query.Key.Kind, idList(ids), int64(t.query.Since.Sub(d.start())/time.Hour))
+		err = t.sums(v, d, "hour, "+sumColumns+" FROM hourly_DAY WHERE "+where)
+	} else {
+		err = t.sums(v, d, fmt.Sprintf(`time / 3600000, count(*), sum(recipients), sum(size), sum(action <> 0 AND flags & %d = 0), sum(delivered), 0,
+			sum(deferred), sum(failed) FROM message_DAY WHERE %s`, flagShadow, where))
+	}
+	if err != nil {
 		return err
 	}
 	var rows []messageRow
@@ -178,22 +186,22 @@ func (t *tale) day(v *view, d day) error {
 	return t.messages(v, d, rows)
 }
 
-// sums adds the counts by hour, with attempts by the time of their message.
-func (t *tale) sums(v *view, d day, where string) error {
+// sums adds the counts by hour, from the hourly sums where they are kept for such a key, and otherwise from the messages, with
+// attempts by the time of their message.
+func (t *tale) sums(v *view, d day, query string) error {
 	return v.each(func(rows *sql.Rows) error {
 		var hour int64
 		var c Counts
-		if err := rows.Scan(&hour, &c.Messages, &c.Recipients, &c.Bytes, &c.Stopped, &c.Delivered, &c.Deferred, &c.Failed); err != nil {
+		if err := rows.Scan(append([]any{&hour}, c.fields()...)...); err != nil {
 			return err
 		}
-		t.Total.add(&c)
 		start := d.time(hour * time.Hour.Milliseconds())
 		if i := int(start.Sub(t.Hours[0].Start) / time.Hour); i >= 0 && i < len(t.Hours) {
 			t.Hours[i].add(&c)
+			t.Total.add(&c)
 		}
 		return nil
-	}, d.sql(fmt.Sprintf(`SELECT time / 3600000, count(*), sum(recipients), sum(size), sum(action <> 0 AND flags & %d = 0), sum(delivered), sum(deferred),
-		sum(failed) FROM message_DAY WHERE %s GROUP BY 1`, flagShadow, where)))
+	}, d.sql("SELECT "+query+" GROUP BY 1"))
 }
 
 // messages adds what single messages tell.
