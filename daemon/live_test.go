@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -285,5 +286,35 @@ func BenchmarkNowPage(b *testing.B) {
 		if status, _ := one.get("/"); status != http.StatusOK {
 			b.Fatal(status)
 		}
+	}
+}
+
+// TestBasePath: below a reverse proxy's path every address of a page stays below it, forms and what follows them too.
+func TestBasePath(t *testing.T) {
+	s, _ := pageWorld(t)
+	s.cfg.Web.BasePath = "/osm"
+	pages, err := s.newWeb()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(pages.Handler())
+	t.Cleanup(server.Close)
+	b := signIn(t, &httptest.Server{URL: server.URL + "/osm"}, "ada", "en")
+	address := regexp.MustCompile(` (?:href|src|action|data-live)="([^"]*)"`)
+	for _, path := range s.pathsOf(t) {
+		status, text := b.get(path)
+		all := address.FindAllStringSubmatch(text, -1)
+		if status != http.StatusOK || len(all) < 10 {
+			t.Errorf("%s: %d, %d addresses", path, status, len(all))
+		}
+		for _, m := range all {
+			if !strings.HasPrefix(m[1], "/osm/") && !strings.HasPrefix(m[1], "#") {
+				t.Errorf("%s has the address %s", path, m[1])
+			}
+		}
+	}
+	if status, text := b.post("/lists", url.Values{"what": {"block"}, "kind": {"client"}, "value": {"192.0.2.99"}, "back": {"/lists"}}); status != http.StatusOK ||
+		!strings.Contains(text, "is blocked.") {
+		t.Errorf("a form below the base path: %d", status)
 	}
 }
