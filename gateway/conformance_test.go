@@ -327,8 +327,8 @@ smtpd_client_connection_count_limit = 0
 	return model{"Postfix", p.SMTP().String(), encrypted, gateway.ByXclient}
 }
 
-// swaksConforms sends with a program that people use to try mail servers, in all ways that it has, and compares what it says of
-// the answers.
+// swaksConforms sends with a program that people use to try mail servers, in several ways, and compares the answers' codes and
+// how it ends.
 func swaksConforms(t *testing.T, straight, through model) {
 	t.Helper()
 	program, err := exec.LookPath("swaks")
@@ -345,12 +345,21 @@ func swaksConforms(t *testing.T, straight, through model) {
 		said := [2]string{}
 		for i, m := range []model{straight, through} {
 			args := append([]string{"--server", m.plain, "--local-interface", "127.0.0.3", "--helo", "client.example", "--from", "ann@osm.test",
-				"--to", "b@far.example,no@far.example", "--data", "@" + letter, "--hide-all", "--show-raw-text"}, more...)
+				"--to", "b@far.example,no@far.example", "--data", "@" + letter}, more...)
 			out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
-			said[i] = fmt.Sprintf("%v\n%s", err, out)
+			for _, answer := range swaksAnswer.FindAllStringSubmatch(string(out), -1) {
+				said[i] += answer[1] + " "
+			}
+			said[i] += fmt.Sprint(err)
+			if len(said[i]) < 20 {
+				t.Fatalf("swaks %s: %s", more, out)
+			}
 		}
 		if said[0] != said[1] {
-			t.Errorf("swaks %s straight: %s\nthrough the gateway: %s", more, said[0], said[1])
+			t.Errorf("swaks %s: straight %s, through the gateway %s", more, said[0], said[1])
 		}
 	}
 }
+
+// swaksAnswer is the code of an answer in what swaks prints; arrows differ with TLS and when an answer is an error.
+var swaksAnswer = regexp.MustCompile(`(?m)^<[-~*]{1,2} +(\d{3}) `)
