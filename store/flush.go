@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -193,15 +194,31 @@ func (s *Store) writePositions(ctx context.Context, positions []osm.Position) er
 	return nil
 }
 
-func (s *Store) writeState(ctx context.Context) error {
-	for key, blob := range s.batch.state {
-		query, args := "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", []any{key, blob}
-		if len(blob) == 0 {
-			query, args = "DELETE FROM state WHERE key = ?", []any{key}
+// writeState writes the pieces of state in the order of their keys, so that neighbours in the file are written together: where
+// strangers fill the detection's tables there are tens of thousands at once.
+func (s *Store) writeState(ctx context.Context) (err error) {
+	if len(s.batch.state) == 0 {
+		return nil
+	}
+	put, err := newInserter(ctx, s.conn, "state", 2, " ON CONFLICT DO UPDATE SET value = excluded.value")
+	if err != nil {
+		return err
+	}
+	defer put.close()
+	remove, err := s.conn.PrepareContext(ctx, "DELETE FROM state WHERE key = ?")
+	if err != nil {
+		return err
+	}
+	defer remove.Close()
+	for _, key := range slices.Sorted(maps.Keys(s.batch.state)) {
+		if blob := s.batch.state[key]; len(blob) > 0 {
+			err = put.add(key, blob)
+		} else {
+			_, err = remove.ExecContext(ctx, key)
 		}
-		if _, err := s.conn.ExecContext(ctx, query, args...); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return put.flush()
 }
