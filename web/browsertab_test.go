@@ -188,8 +188,15 @@ func (b *tab) follow(step chromedp.Action[chromedp.Void]) {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	if _, err := chromedp.Run(ctx, chromedp.WaitEvent(page.LoadEventFired, func(page.EventLoadEventFired) bool { return true }, step)); err != nil {
-		b.Fatalf("at %s: %v\n%s", b.where(), err, short(b.text("body")))
+		b.Fatalf("no page follows %s: %v\n%s\n%s", b.where(), err, b.told(), short(b.text("main")))
 	}
+}
+
+// told is what has gone wrong so far.
+func (b *tab) told() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Join(b.problems, "\n")
 }
 
 // sure presses a button that asks first, and says yes.

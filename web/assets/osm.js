@@ -206,7 +206,7 @@ if (sign && window.PublicKeyCredential) {
   sign.hidden = false;
   sign.addEventListener("click", async () => {
     try {
-      const { publicKey } = await (await post("/login/passkey?next=" + encodeURIComponent(sign.dataset.next), "")).json();
+      const publicKey = await (await post("/login/passkey?next=" + encodeURIComponent(sign.dataset.next), "")).json();
       publicKey.challenge = bytes(publicKey.challenge);
       for (const c of publicKey.allowCredentials || []) c.id = bytes(c.id);
       const answer = await post("/login/passkey/answer", pack(await navigator.credentials.get({ publicKey })));
@@ -227,7 +227,7 @@ if (add && window.PublicKeyCredential) {
       const password = add.elements.password ? add.elements.password.value : "";
       const begin = await post("/account/passkey", JSON.stringify({ password }));
       if (!begin.ok) throw new Error(begin.statusText);
-      const { publicKey } = await begin.json();
+      const publicKey = await begin.json();
       publicKey.challenge = bytes(publicKey.challenge);
       publicKey.user.id = bytes(publicKey.user.id);
       for (const c of publicKey.excludeCredentials || []) c.id = bytes(c.id);
