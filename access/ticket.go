@@ -96,6 +96,14 @@ const linkKey = "link"
 
 // key reads a secret key, or makes it.
 func (a *Access) key(ctx context.Context, name string) (key []byte, err error) {
+	db, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	err = db.QueryRowContext(ctx, "SELECT value FROM secret WHERE name = ?", name).Scan(&key)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return key, err
+	}
 	err = a.write(ctx, func(tx *sql.Tx, _ func(Change) error) error {
 		fresh := make([]byte, secretBytes)
 		rand.Read(fresh) // never fails (crypto/rand)

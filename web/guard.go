@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"osm"
 )
@@ -110,6 +111,26 @@ func (s *Server) trusts(a netip.Addr) bool {
 	return a.IsValid() && slices.ContainsFunc(s.trusted, func(n netip.Prefix) bool { return n.Contains(a.Unmap()) })
 }
 
+// mostReports is how many violations are noted in a minute: anybody may send them.
+const mostReports = 20
+
+// reports counts them.
+type reports struct {
+	mu    sync.Mutex
+	since time.Time
+	count int
+}
+
+func (r *reports) room(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.since) >= time.Minute {
+		r.since, r.count = now, 0
+	}
+	r.count++
+	return r.count <= mostReports
+}
+
 // violation notes what a browser did not do because of the policy: it is a fault of ours, or somebody's try.
 func (s *Server) violation(w http.ResponseWriter, r *http.Request) {
 	var report struct {
@@ -124,10 +145,13 @@ func (s *Server) violation(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusBadRequest, "this is no report")
 		return
 	}
+	w.WriteHeader(http.StatusNoContent)
+	if !s.reports.room(s.o.Now()) {
+		return
+	}
 	b := &report.Body
 	s.o.Logger.Warn("a browser refused what a page wanted", "page", short(b.Document), "directive", short(b.Directive), "what", short(b.Blocked),
 		"sample", short(b.Sample))
-	w.WriteHeader(http.StatusNoContent)
 }
 
 // short makes a stranger's text fit for the log.

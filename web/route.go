@@ -85,7 +85,7 @@ func api[I, O any](s *Server, op operation, answer func(ctx context.Context, in 
 	tag, _, _ := strings.Cut(strings.TrimPrefix(op.path, "/"), "/")
 	o := huma.Operation{OperationID: op.id, Method: op.method, Path: path, Summary: op.about, MaxBodyBytes: mostBody, Tags: []string{tag},
 		Errors:     []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound},
-		Extensions: map[string]any{"x-right": string(op.need)}, SkipValidateParams: false,
+		Extensions: map[string]any{"x-right": string(op.need)},
 		Middlewares: huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 			v := ViewerOf(ctx.Context())
 			switch {

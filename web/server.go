@@ -83,6 +83,7 @@ type Server struct {
 	origins  *http.CrossOriginProtection
 	policy   string    // Content-Security-Policy
 	zippers  sync.Pool // of *gzip.Writer
+	reports  reports
 }
 
 // Limits of what a client may send, and of how long that may take.

@@ -286,6 +286,12 @@ func TestHeaders(t *testing.T) {
 	if answer.StatusCode != http.StatusNoContent || !strings.Contains(p.log.String(), "a browser refused") || strings.Contains(p.log.String(), "\x1b") {
 		t.Errorf("%s, log %q", answer.Status, p.log)
 	}
+	for range 2 * mostReports {
+		p.do(p.browser(), http.MethodPost, "/csp-report", `{}`)
+	}
+	if n := strings.Count(p.log.String(), "a browser refused"); n != mostReports {
+		t.Errorf("%d reports are noted", n)
+	}
 }
 
 // TestProxy: what a proxy says is believed of those alone that are trusted, and its base path is taken off.
