@@ -315,7 +315,7 @@ func TestProxy(t *testing.T) {
 		if err != nil || len(sessions) != 1 || sessions[0].Values[fromValue] != want {
 			t.Errorf("trusted %v: %+v, %v", trusted, sessions, err)
 		}
-		for path, want := range map[string]int{"/osm": 301, "/osm/healthz": 200, "/healthz": 200, "/osm/osm/healthz": 404, "/osmium": 404} {
+		for path, want := range map[string]int{"/osm": 301, "/osm/healthz": 200, "/healthz": 200, "/osm/osm/healthz": 303, "/osmium": 303} {
 			if answer, _ := p.do(p.browser(), http.MethodGet, path, ""); answer.StatusCode != want {
 				t.Errorf("%s: %s, want %d", path, answer.Status, want)
 			}
