@@ -134,9 +134,7 @@ func TestTextsExist(t *testing.T) {
 	for _, r := range access.Roles() {
 		words["role"] = append(words["role"], string(r))
 	}
-	for _, why := range []string{whyWrong, whyThrottled, whyCode, whyOver, whyUnknown, whyProvider, whySignedOut} {
-		words["signwhy"] = append(words["signwhy"], why)
-	}
+	words["signwhy"] = []string{whyWrong, whyThrottled, whyCode, whyOver, whyUnknown, whyProvider, whySignedOut}
 	for table, list := range words {
 		for _, word := range list {
 			if english.plainText(table+"."+word) == "" {

@@ -40,11 +40,17 @@ func readTurns(table map[string]any) ([]turn, error) {
 	return all, nil
 }
 
+// longestPhrase is what is looked at: the detection says no more, strangers may.
+const longestPhrase = 2000
+
 // phrase puts what the detection says into the language; what is not known stays as it is. The values in it are hostile and
 // so is the result.
 func (s *speech) phrase(english string) string {
-	if len(english) > 2000 {
+	if len(english) > longestPhrase {
 		return english
+	}
+	if fraction.MatchString(english) {
+		return strings.Replace(english, ".", s.plainText("format.decimal"), 1)
 	}
 	for i := range s.turns {
 		if found := s.turns[i].from.FindStringSubmatch(english); found != nil {
@@ -57,7 +63,7 @@ func (s *speech) phrase(english string) string {
 				}
 				name, after, _ := strings.Cut(rest, "}")
 				if n, err := strconv.Atoi(name); err == nil && n < len(found) {
-					b.WriteString(s.value(found[n]))
+					b.WriteString(s.phrase(found[n]))
 				}
 				words = after
 			}
@@ -66,12 +72,5 @@ func (s *speech) phrase(english string) string {
 	return english
 }
 
+// fraction is a number as the detection writes it.
 var fraction = regexp.MustCompile(`^(\d+)\.(\d+)( %)?$`)
-
-// value is a phrase's value: a number with a fraction, as the language writes it, or a phrase again.
-func (s *speech) value(english string) string {
-	if fraction.MatchString(english) {
-		return strings.Replace(english, ".", s.plainText("format.decimal"), 1)
-	}
-	return s.phrase(english)
-}

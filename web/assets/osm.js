@@ -158,7 +158,7 @@ if (body.dataset.live && "EventSource" in window) {
   const tell = on => {
     if (!state) return;
     state.dataset.state = on ? "on" : "off";
-    state.textContent = on ? state.dataset.on : state.dataset.off;
+    state.textContent = on ? state.dataset.yes : state.dataset.no;
   };
   let lost = 0;
   source.onopen = () => { clearTimeout(lost); tell(true); };
