@@ -23,7 +23,7 @@ test: need
 	$(GO) test -p 1 -timeout 20m ./...
 
 need:
-	@packaging/need exim4=exim4-daemon-heavy eximstats=exim4-base swaks=swaks logrotate=logrotate sqlite3=sqlite3 openssl=openssl rspamd=rspamd spamd=spamd
+	@packaging/need exim4=exim4-daemon-heavy eximstats=exim4-base swaks=swaks logrotate=logrotate sqlite3=sqlite3 openssl=openssl chromium=chromium rspamd=rspamd spamd=spamd
 
 # Prints figures as ratios to what they are compared with. Never part of the tests.
 bench: need build

@@ -60,8 +60,8 @@ func axe(t *testing.T) string {
 	return string(text)
 }
 
-// accessible fails with what axe finds.
-func (b *tab) accessible(script, where string) {
+// accessible fails with what axe finds, or with what only some of its rules do.
+func (b *tab) accessible(script, where, only string) {
 	b.Helper()
 	if script == "" {
 		return
@@ -69,7 +69,7 @@ func (b *tab) accessible(script, where string) {
 	if !eval[bool](b, "typeof window.axe === 'object'") {
 		eval[bool](b, script+"; true")
 	}
-	found := eval[string](b, `axe.run({preload: false, resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v =>
+	found := eval[string](b, `axe.run({`+only+`preload: false, resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v =>
 		({id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 200) + " " + (n.any[0] ? n.any[0].message : ""))}))))`)
 	var violations []struct {
 		ID, Help string
@@ -99,11 +99,14 @@ func testPages(t *testing.T, w *world, parent context.Context, places []string) 
 		if title := eval[string](b, "document.title"); title == "owned" || !strings.HasSuffix(title, "osm") {
 			t.Errorf("%s: the title is %q", path, title)
 		}
+		if eval[bool](b, `/[\u0000-\u0008\u001b\u202a-\u202e\u2066-\u2069]/.test(document.body.innerText)`) {
+			t.Errorf("%s shows characters that steer the writing", path)
+		}
 		b.dark(false)
-		b.accessible(checker, path)
+		b.accessible(checker, path, "")
 		b.shoot(dir, path, "light")
 		b.dark(true)
-		b.accessible(checker, path+" (dark)")
+		b.accessible(checker, path+" (dark)", `runOnly: ["color-contrast"], `)
 		b.shoot(dir, path, "dark")
 		b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
 		if wide := eval[float64](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
