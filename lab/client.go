@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +13,10 @@ import (
 )
 
 // proxied is the loopback address from which clients come whose own address is told by the PROXY protocol.
-var proxied = netip.AddrFrom4([4]byte{127, 0, 0, 2})
+var proxied = netip.MustParseAddr(Proxied)
+
+// Proxied is that address, for a server that stands in front of the lab's.
+const Proxied = "127.0.0.2"
 
 // Caller is a client of the lab's SMTP server.
 type Caller struct {
@@ -95,19 +99,23 @@ func call(ctx context.Context, to netip.AddrPort, from netip.Addr) (net.Conn, er
 	if source != proxied || from == proxied {
 		return conn, nil
 	}
-	if _, err := conn.Write([]byte(proxyHeader(from, conn.LocalAddr().(*net.TCPAddr).Port, to))); err != nil {
+	if _, err := conn.Write(proxyHeader(from, conn.LocalAddr().(*net.TCPAddr).Port, to)); err != nil {
 		return nil, errors.Join(fmt.Errorf("send the PROXY header: %w", err), conn.Close())
 	}
 	return conn, nil
 }
 
-// proxyHeader is the first line of version 1 of the PROXY protocol. Both addresses are of one family.
-func proxyHeader(from netip.Addr, port int, to netip.AddrPort) string {
-	family, server := "TCP4", to.Addr()
+// proxyHeader is that of version 2 of the PROXY protocol (haproxy.org, proxy-protocol.txt, section 2.2). Both addresses are of
+// one family.
+func proxyHeader(from netip.Addr, port int, to netip.AddrPort) []byte {
+	family, server := byte(0x11), to.Addr().Unmap()
 	if from.Is6() {
-		family, server = "TCP6", netip.IPv6Loopback()
+		family, server = 0x21, netip.IPv6Loopback()
 	}
-	return fmt.Sprintf("PROXY %s %s %s %d %d\r\n", family, from, server, port, to.Port())
+	header := append([]byte("\r\n\r\n\x00\r\nQUIT\n\x21"), family)
+	header = binary.BigEndian.AppendUint16(header, uint16(2*len(from.AsSlice())+4))
+	header = append(append(header, from.AsSlice()...), server.AsSlice()...)
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(header, uint16(port)), to.Port())
 }
 
 // greet says who is there: EHLO and, with a login, STARTTLS and AUTH.

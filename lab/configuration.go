@@ -58,6 +58,7 @@ func (e *Exim) mainOptions() []mainOption {
 	if selector == "" {
 		selector = SelectorDebian
 	}
+	certificate, key := e.Certificate()
 	return []mainOption{
 		{"exim_path", e.binary},
 		{"primary_hostname", Host},
@@ -73,8 +74,8 @@ func (e *Exim) mainOptions() []mainOption {
 		// Only clients that come from this address tell theirs by the PROXY protocol: see Caller.
 		{"hosts_proxy", proxied.String()},
 		{"tls_advertise_hosts", "*"},
-		{"tls_certificate", e.path("exim", "cert.pem")},
-		{"tls_privatekey", e.path("exim", "key.pem")},
+		{"tls_certificate", certificate},
+		{"tls_privatekey", key},
 		{"auth_advertise_hosts", "*"},
 		{"acl_smtp_rcpt", "lab_rcpt"},
 		{"host_lookup", ""},

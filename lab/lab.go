@@ -90,6 +90,7 @@ type Exim struct {
 	failure    error         // how it ended
 
 	smtp, submission netip.AddrPort
+	front            netip.AddrPort // takes the letters in place of both; invalid: there is none
 	certificate      *certificate
 }
 
@@ -177,6 +178,15 @@ func (e *Exim) SMTP() netip.AddrPort { return e.smtp }
 
 // Submission is the address for mail programs (port 587 elsewhere). Both behave alike.
 func (e *Exim) Submission() netip.AddrPort { return e.submission }
+
+// Behind says that another server stands in front of this one: from now on letters go there. It must know the lab's
+// Certificate, and believe Proxied when it tells a client's address.
+func (e *Exim) Behind(front netip.AddrPort) { e.front = front }
+
+// Certificate names the files of the server's certificate and its key.
+func (e *Exim) Certificate() (cert, key string) {
+	return e.path("exim", "cert.pem"), e.path("exim", "key.pem")
+}
 
 // Ended is closed when the daemon is no longer there.
 func (e *Exim) Ended() <-chan struct{} { return e.ended }

@@ -28,7 +28,10 @@ func (e *Exim) Send(ctx context.Context, l *Letter, now time.Time) error {
 		return e.Submit(ctx, s)
 	}
 	to := e.SMTP()
-	if l.Caller.Login != "" {
+	switch {
+	case e.front.IsValid():
+		to = e.front
+	case l.Caller.Login != "":
 		to = e.Submission()
 	}
 	return e.Deliver(ctx, to, l.Caller, l.Sender, l.Recipients, text)

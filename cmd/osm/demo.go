@@ -29,6 +29,7 @@ type demo struct {
 	span   time.Duration // 0: until Ctrl-C
 	attack lab.Attack
 	way    exim.Way // in which Exim asks osm; "": it does not, osm only watches
+	front  bool     // osm's gateway takes the mail for Exim
 	keep   bool
 	seed   uint64
 }
@@ -42,9 +43,10 @@ func (p *program) demo() *cobra.Command {
 			"files are not touched. People, a shop, a newsletter and scripts send mail through it; after a while a stolen\n" +
 			"password, a hacked script and a program without a login begin to send spam. What osm sees is shown line by\n" +
 			"line, until Ctrl-C or for the time given, and summed up at the end. Without --active osm only watches; with it\n" +
-			"Exim asks osm about every message, and what osm stops is really held or refused.\n" +
+			"Exim asks osm about every message, and what osm stops is really held or refused. With --gateway osm stands in\n" +
+			"front of Exim and takes the mail that comes by SMTP; what scripts hand in Exim asks about by its rewrite rule.\n" +
 			"Nothing is left behind. Needs root; installs Debian's " + lab.Package + " where there is no Exim.",
-		Example: "  osm demo --for 40s\n  osm demo --active\n  osm demo --active=rewrite --for 40s\n  osm demo --keep",
+		Example: "  osm demo --for 40s\n  osm demo --active\n  osm demo --active=rewrite --for 40s\n  osm demo --gateway\n  osm demo --keep",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if d.span < 0 {
@@ -52,6 +54,12 @@ func (p *program) demo() *cobra.Command {
 			}
 			if d.way != "" && d.way != exim.ByACL && d.way != exim.ByRewrite {
 				return wrongUsage("--active=%s: want %s or %s", d.way, exim.ByACL, exim.ByRewrite)
+			}
+			if d.front && d.way != "" {
+				return wrongUsage("--gateway and --active exclude each other")
+			}
+			if d.front {
+				d.way = exim.ByRewrite
 			}
 			d.attack = attackWithin(d.span)
 			return d.run(c.Context())
@@ -61,6 +69,7 @@ func (p *program) demo() *cobra.Command {
 	c.Flags().StringVar((*string)(&d.way), "active", "",
 		"let Exim ask osm and do as it says: by ACLs, or with --active=rewrite by a rewrite rule")
 	c.Flags().Lookup("active").NoOptDefVal = string(exim.ByACL)
+	c.Flags().BoolVar(&d.front, "gateway", false, "put osm in front of Exim: mail comes by its gateway, and is held or refused there")
 	c.Flags().BoolVar(&d.keep, "keep", false, "leave the folder with log, spool and history, for the other commands")
 	c.Flags().Uint64Var(&d.seed, "seed", 1, "draws the people and what they send")
 	return c
@@ -82,6 +91,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	options := town.Options()
 	options.Sink, options.Selector, options.Keep = sink, lab.SelectorBest, d.keep
 	options.Ask = d.way
+	if d.front {
+		options.Main += "hosts_proxy = 127.0.0.1\n"
+	}
 	options.Log = slog.New(slog.NewTextHandler(d.err, nil))
 	server, err := lab.Start(ctx, options)
 	if err != nil {
@@ -102,7 +114,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	fmt.Fprintf(d.out, "A private Exim runs in %s; people send through it, and osm follows its log.\n"+
 		"From a made-up log of two weeks osm has learned who usually sends what (osm replay --learn).\n%s\n"+
 		"In a browser, signed in: %s\n\n",
-		server.Folder(), whatIsDone[d.way], address)
+		server.Folder(), d.whatIsDone(), address)
 	show := newPicture(d.out, d.now)
 	show.active = d.way != ""
 	bell, err := newPager(show.alert)
@@ -119,12 +131,17 @@ func (d *demo) run(ctx context.Context) (err error) {
 }
 
 // whatIsDone says what becomes of what osm finds.
-var whatIsDone = map[exim.Way]string{
-	"": "It only watches: what it would hold or reject goes out all the same. (With --active it does not.)",
-	exim.ByACL: "Exim asks osm about every message from its ACLs: what is HELD " +
-		"waits in Exim's queue, what is REFUSED is not taken.",
-	exim.ByRewrite: "Exim asks osm by a rewrite rule: what is HELD " +
-		"waits in Exim's queue, what is REFUSED is returned to its sender.",
+func (d *demo) whatIsDone() string {
+	const held = "what is HELD waits in Exim's queue, "
+	switch {
+	case d.front:
+		return "osm's gateway stands in front of Exim: " + held + "what is REFUSED is not taken. What scripts hand in Exim asks about by a rewrite rule."
+	case d.way == exim.ByACL:
+		return "Exim asks osm about every message from its ACLs: " + held + "what is REFUSED is not taken."
+	case d.way == exim.ByRewrite:
+		return "Exim asks osm by a rewrite rule: " + held + "what is REFUSED is returned to its sender."
+	}
+	return "It only watches: what it would hold or reject goes out all the same. (With --active it does not.)"
 }
 
 // attackWithin says when the spam begins: in good time to be seen.
@@ -153,6 +170,9 @@ func (d *demo) configuration(server *lab.Exim) (cfg config.Config, err error) {
 		if _, err := policy.CreateKey(rewriteKey(server)); err != nil {
 			return cfg, err
 		}
+	}
+	if d.front {
+		stand(&cfg.Gateway, server)
 	}
 	d.config = at("osm.toml")
 	return cfg, d.toFile(d.config, func(w io.Writer) error {
@@ -187,14 +207,15 @@ const (
 
 // watch runs the daemon and the town side by side until ctx or the time is over, or one of them fails.
 func (d *demo) watch(ctx context.Context, server *lab.Exim, town *lab.Town, cfg config.Config, show *picture) error {
-	ready := make(chan struct{})
+	ready, front := make(chan struct{}), newEntrance()
 	follower, err := service.New(cfg, service.Options{
-		Logger: slog.New(slog.NewTextHandler(show, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Watch:  service.Watch{Arrival: show.arrival, Delivery: show.delivery},
-		Ready:  sync.OnceFunc(func() { close(ready) }),
-		Panel:  panel.Open(panel.DefaultConfig(), server.Root(), d.now()),
-		Queue:  func(context.Context) (*exim.Queue, error) { return server.Queue(), nil },
-		Key:    rewriteKey(server),
+		Logger:  slog.New(slog.NewTextHandler(show, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Watch:   service.Watch{Arrival: show.arrival, Delivery: show.delivery},
+		Ready:   sync.OnceFunc(func() { close(ready) }),
+		Panel:   panel.Open(panel.DefaultConfig(), server.Root(), d.now()),
+		Queue:   func(context.Context) (*exim.Queue, error) { return server.Queue(), nil },
+		Key:     rewriteKey(server),
+		Gateway: front.open,
 	})
 	if err != nil {
 		return err
@@ -210,6 +231,9 @@ func (d *demo) watch(ctx context.Context, server *lab.Exim, town *lab.Town, cfg 
 	}
 	if d.way != "" {
 		err = d.untilAsked(ctx, server, ended)
+	}
+	if err == nil && d.front {
+		err = front.use(ctx, server, ended)
 	}
 	if err == nil {
 		err = d.play(ctx, server, town, show, ended)

@@ -72,12 +72,15 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// TestDemoActive runs it with an Exim that asks, in each way, until something of each attack was stopped.
+// throughGateway is the way in which osm stands in front of Exim.
+const throughGateway exim.Way = "gateway"
+
+// TestDemoActive runs it with an Exim that asks, in each way, and behind the gateway, until something of each attack was stopped.
 func TestDemoActive(t *testing.T) {
 	if err := lab.Missing(); err != nil {
 		t.Skip(err)
 	}
-	for _, way := range []exim.Way{exim.ByACL, exim.ByRewrite} {
+	for _, way := range []exim.Way{exim.ByACL, exim.ByRewrite, throughGateway} {
 		t.Run(string(way), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
@@ -86,6 +89,9 @@ func TestDemoActive(t *testing.T) {
 			var complaints bytes.Buffer
 			d := demo{program: &program{in: strings.NewReader(""), out: out, err: &complaints, now: time.Now}, way: way, seed: 1,
 				attack: lab.Attack{Login: time.Second, Script: time.Second, Local: time.Second}}
+			if way == throughGateway {
+				d.way, d.front = exim.ByRewrite, true
+			}
 			if err := d.run(ctx); err != nil {
 				t.Fatalf("%v: %s", err, &complaints)
 			}
