@@ -219,7 +219,7 @@ func (c *Checks) take(a answer, o *osm.Opinions) {
 	if a.err != nil {
 		a.o.Failed = append(a.o.Failed, k.name)
 		if a.o.Verdict.Action == osm.Accept {
-			a.o.Verdict = osm.Verdict{Action: k.settings.OnFailure, Rule: k.rule(), Reason: "failed",
+			a.o.Verdict = osm.Verdict{Action: k.settings.OnFailure, Rule: k.rule(), Reason: Failed,
 				Detail: "the check " + k.name + " gave no answer, try again later", Shadow: k.settings.Shadow}
 		}
 	}
@@ -229,11 +229,14 @@ func (c *Checks) take(a answer, o *osm.Opinions) {
 // RulePrefix begins the rules of verdicts that checks ask for.
 const RulePrefix = "check-"
 
+// Failed is the reason of verdicts about mail that a check gave no answer about.
+const Failed = "failed"
+
 // rule is how verdicts name a check.
 func (k *one) rule() string { return RulePrefix + k.name }
 
 // speak makes the verdict of a check that speaks against a message; detail is in words and ends up in SMTP replies. Without
-// evidence it is its own.
+// a key it is charged to whom the detection charges the message to, and without evidence it is its own.
 func (k *one) speak(o *osm.Opinions, reason, detail string, key osm.Key, evidence ...osm.Finding) {
 	if k.settings.Action == osm.Accept {
 		return

@@ -48,10 +48,11 @@ func (s *session) opinions() *web.Opinions {
 	return &web.Opinions{Stats: s.checks.Stats(), Listings: s.checks.Listings()}
 }
 
+// ofCheck tells whether a check asked for a verdict.
+func ofCheck(v *osm.Verdict) bool { return strings.HasPrefix(v.Rule, check.RulePrefix) }
+
 // passing tells whether a verdict says nothing about its sender: it is asked to come again.
-func passing(v *osm.Verdict) bool {
-	return strings.HasPrefix(v.Rule, check.RulePrefix) && v.Action == osm.Defer
-}
+func passing(v *osm.Verdict) bool { return ofCheck(v) && v.Action == osm.Defer }
 
 // familiar tells whether whoever submits a message has a history as a login.
 func (s *session) familiar(m *osm.Message) bool {
@@ -136,17 +137,30 @@ func worse(m *osm.Message, found osm.Verdict) osm.Verdict {
 	if m.Opinions == nil || m.Opinions.Verdict.Shadow || m.Opinions.Verdict.Action.Severity() <= found.Action.Severity() {
 		return found
 	}
-	asked := m.Opinions.Verdict
-	asked.Score = found.Score // a fact of rules
-	return asked
+	v := demand(m, found)
+	v.Score = found.Score // a fact of rules
+	return v
+}
+
+// demand is what the checks ask for. Where they name nobody it is charged to whom the detection charges the message to, or to
+// the client when that is nobody here. A check that failed says nothing about anybody.
+func demand(m *osm.Message, found osm.Verdict) osm.Verdict {
+	v := m.Opinions.Verdict
+	if v.Key != (osm.Key{}) || v.Reason == check.Failed {
+		return v
+	}
+	if v.Key = found.Key; v.Key == (osm.Key{}) {
+		v.Key = osm.Key{Kind: osm.KeyClient, Value: policy.Value(m, osm.KeyClient)}
+	}
+	return v
 }
 
 // tried puts what a check on trial would have done in the place of a verdict that does nothing.
-func tried(m *osm.Message, v osm.Verdict) osm.Verdict {
+func tried(m *osm.Message, v, found osm.Verdict) osm.Verdict {
 	if m.Opinions == nil || v.Action != osm.Accept || v.Rule != "" || !m.Opinions.Verdict.Shadow || m.Opinions.Verdict.Action == osm.Accept {
 		return v
 	}
-	v = m.Opinions.Verdict
+	v = demand(m, found)
 	v.ID = policy.ID(m, v.Rule)
 	return v
 }

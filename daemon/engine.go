@@ -151,7 +151,10 @@ func (e *Engine) originals(m *osm.Message) (rewritten bool) {
 // judge counts a message and weighs it. What the detection alone holds may go by the fast lane.
 func (e *Engine) judge(m *osm.Message, p *detect.Prints) osm.Verdict {
 	found := verdict(e.Detect.FindRead(m, p))
-	v := tried(m, e.Policy.Decide(m, worse(m, found)))
+	v := tried(m, e.Policy.Decide(m, worse(m, found)), found)
+	if ofCheck(&v) {
+		v.Score = 0 // the detection has not stopped anybody: nobody is suspended, and nothing is released when it changes its mind
+	}
 	if found.Action == osm.Hold && v.Rule == found.Rule && e.Lane.Open(m, found, func(key osm.Key) bool { return e.ordinary(key, m.Time) }) {
 		return fastLane(found)
 	}
