@@ -91,6 +91,9 @@ func TestRspamdUnreliable(t *testing.T) {
 	answer := func(body string) func(net.Conn) {
 		return said(fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(body), body))
 	}
+	// Who follows a redirection gets a good answer, and shows the message to a stranger.
+	const clean = `{"score":0,"required_score":15,"action":"no action"}`
+	elsewhere := fake(t, answer(clean))
 	lies := map[string]func(net.Conn){
 		"garbage":           said("\x00\xff\xfe nonsense\r\n\r\n"),
 		"empty":             answer(""),
@@ -107,7 +110,7 @@ func TestRspamdUnreliable(t *testing.T) {
 		"its own error":     answer(`{"error":"no license\u001b","score":20,"required_score":15,"action":"reject"}`),
 		"refused":           said("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
 		"failing":           said("HTTP/1.1 500 Oops\r\nContent-Length: 50\r\n\r\n" + `{"score":20,"required_score":15,"action":"reject"} `),
-		"elsewhere":         said("HTTP/1.1 307 Go\r\nLocation: http://127.0.0.1:1/checkv2\r\nContent-Length: 0\r\n\r\n"),
+		"elsewhere":         said("HTTP/1.1 307 Go\r\nLocation: http://" + elsewhere + "/checkv2\r\nContent-Length: 0\r\n\r\n"),
 		"short":             said(head + "Content-Length: 5000\r\n\r\n" + `{"score":20,"required_score":15,"action":"reject"}`),
 		"big header":        endless("HTTP/1.1 200 OK\r\nX: "),
 		"big answer":        endless(head + "\r\n" + `{"score":20,"required_score":15,"action":"reject"`),
