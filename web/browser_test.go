@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,7 +92,7 @@ func testPages(t *testing.T, w *world, parent context.Context, places []string) 
 	b := open(t, parent, w.base)
 	b.signIn("admin")
 	b.clean("sign-in")
-	for _, path := range places {
+	for i, path := range places {
 		if status := b.goTo(path); status != 200 {
 			t.Errorf("%s: %d: %s", path, status, short(b.text("body")))
 			b.clean(path, "status of")
@@ -102,21 +104,29 @@ func testPages(t *testing.T, w *world, parent context.Context, places []string) 
 		if eval[bool](b, `/[\u0000-\u0008\u001b\u202a-\u202e\u2066-\u2069]/.test(document.body.innerText)`) {
 			t.Errorf("%s shows characters that steer the writing", path)
 		}
+		name := fmt.Sprintf("%02d-%s", i, placeName(path))
 		b.dark(false)
 		b.accessible(checker, path, "")
-		b.shoot(dir, path, "light")
+		b.shoot(dir, name, "light")
 		b.dark(true)
 		b.accessible(checker, path+" (dark)", `runOnly: ["color-contrast"], `)
-		b.shoot(dir, path, "dark")
+		b.shoot(dir, name, "dark")
 		b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
 		if wide := eval[float64](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
 			t.Errorf("%s is %v pixels wider than a phone: %s", path, wide, eval[string](b, widest))
 		}
-		b.shoot(dir, path, "phone")
+		b.shoot(dir, name, "phone")
 		b.do(chromedp.ResetViewport())
 		b.clean(path)
 	}
 	t.Logf("pictures are in %s", dir)
+}
+
+// placeName is the first word of a path.
+func placeName(path string) string {
+	name, _, _ := strings.Cut(path[1:], "?")
+	name, _, _ = strings.Cut(name, "/")
+	return cmp.Or(name, "now")
 }
 
 // widest names what reaches out of the screen.

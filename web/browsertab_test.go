@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -237,20 +236,14 @@ func album(t *testing.T) string {
 	return t.ArtifactDir()
 }
 
-var unsafe = regexp.MustCompile(`[^a-z0-9]+`)
-
-// shoot keeps a picture of the page.
-func (b *tab) shoot(dir, path, kind string) {
+// shoot keeps a picture of the page under a name that is the same in every run.
+func (b *tab) shoot(dir, name, kind string) {
 	b.Helper()
-	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(80))
+	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+"-"+kind+".png"), picture, 0o644)
+	}
 	if err != nil {
-		b.Fatal(err)
-	}
-	name := strings.Trim(unsafe.ReplaceAllString(strings.ToLower(path), "-"), "-")
-	if name == "" {
-		name = "now"
-	}
-	if err := os.WriteFile(filepath.Join(dir, name[:min(len(name), 60)]+"-"+kind+".jpeg"), picture, 0o644); err != nil {
 		b.Fatal(err)
 	}
 }
