@@ -19,8 +19,6 @@ type transfer struct {
 	kept    []byte // in the form of the wire, not sent yet
 	room    int64  // of the gateway's memory for it
 	judged  bool
-	whole   bool   // all of it was there for the verdict
-	chunk   bool   // it goes by BDAT
 	to      *link  // where it goes; nil: nowhere (any more)
 	answer  []byte // said at the end in place of the upstream's answer
 	passage Passage
