@@ -147,14 +147,15 @@ func (e *Enricher) Message(m *osm.Message) {
 func (e *Enricher) Delivery(m *osm.Message, d *osm.Delivery) {
 	d.Remote = e.remote(d)
 	e.refusal(m, d)
-	domain := domainOf(d.Original)
 	if d.Remote {
-		e.leaves(m, d, domain)
+		e.leaves(m, d, domainOf(d.Original))
 		return
 	}
 	outside := m.Client.IsValid() && m.Login == "" && !e.ownAddress(m.Client)
-	if outside && d.Outcome == osm.Delivered && domain != "" && d.Transport != "" {
-		e.learned.delivered(domain)
+	if outside && d.Outcome == osm.Delivered && d.Transport != "" {
+		if domain := domainOf(d.Original); domain != "" {
+			e.learned.delivered(domain)
+		}
 	}
 }
 
