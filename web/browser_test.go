@@ -93,6 +93,7 @@ func testPages(t *testing.T, w *world, parent context.Context, places []string) 
 	b.signIn("admin")
 	b.clean("sign-in")
 	for i, path := range places {
+		b.do(chromedp.EmulateViewport(1280, 900))
 		if status := b.goTo(path); status != 200 {
 			t.Errorf("%s: %d: %s", path, status, short(b.text("body")))
 			b.clean(path, "status of")
@@ -116,7 +117,6 @@ func testPages(t *testing.T, w *world, parent context.Context, places []string) 
 			t.Errorf("%s is %v pixels wider than a phone: %s", path, wide, eval[string](b, widest))
 		}
 		b.shoot(dir, name, "phone")
-		b.do(chromedp.ResetViewport())
 		b.clean(path)
 	}
 	t.Logf("pictures are in %s", dir)
