@@ -56,7 +56,7 @@ func Replay(ctx context.Context, cfg config.Config, o ReplayOptions) error {
 	defer r.close()
 	var damaged error
 	for p := range read(ctx, reader, o.Zone, r.engines(), &damaged) {
-		r.processPiece(p)
+		r.process(p)
 		if o.Progress != nil {
 			o.Progress(reader.Progress())
 		}
@@ -245,22 +245,8 @@ func (r *replayed) engines() []*Engine {
 	return []*Engine{r.engine, r.other}
 }
 
-// process takes lines that were parsed, one after the other.
-func (r *replayed) process(entries []exim.Entry) {
-	for i := range entries {
-		r.engine.Process(&entries[i])
-	}
-	if r.other == nil {
-		return
-	}
-	for i := range entries {
-		r.other.Process(&entries[i])
-	}
-	r.compare()
-}
-
-// processPiece takes a piece of a log.
-func (r *replayed) processPiece(p *piece) {
+// process takes a piece of a log.
+func (r *replayed) process(p *piece) {
 	r.through(r.engine, p, &p.batches[0])
 	if r.other != nil {
 		r.through(r.other, p, &p.batches[1])
