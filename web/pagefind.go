@@ -73,7 +73,7 @@ func (s *Server) meant(r *http.Request, asked string) (string, error) {
 }
 
 // findBack is how far back the search box looks for a sender: who wants more asks under Messages.
-const findBack = 7 * 24 * time.Hour
+const findBack = 2 * 24 * time.Hour
 
 // kindsFor are the kinds of sender that a word may be, the likeliest first.
 func kindsFor(asked string) []osm.KeyKind {

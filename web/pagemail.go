@@ -55,7 +55,7 @@ type senderView struct {
 }
 
 const (
-	senderSpan = 30 * 24 * time.Hour
+	senderSpan = 7 * 24 * time.Hour
 	hoursShown = 24
 )
 
