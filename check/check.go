@@ -37,7 +37,7 @@ type Request struct {
 	Content []byte
 	Whole   bool
 
-	read content // what Look reads from Content once for all checks
+	reading *reading // of Content, begun by Look; nil without one
 }
 
 // content is what the content itself tells without asking anybody; empty where there is no content.
@@ -70,6 +70,7 @@ type Checks struct {
 	own      ownSPF
 	grey     *greylist
 	watch    *own
+	places   chan struct{} // one for each content that is being read
 }
 
 // one is a check that is configured.
@@ -91,7 +92,7 @@ func New(cfg Config, o Options) *Checks {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Checks{cfg: cfg, now: o.Now, log: o.Logger, resolver: NewResolver(cfg.DNS, o.Now)}
+	c := &Checks{cfg: cfg, now: o.Now, log: o.Logger, resolver: NewResolver(cfg.DNS, o.Now), places: newPlaces()}
 	c.dnsbl = c.newDNSBL(cfg.DNSBL)
 	c.add(c.dnsbl.row(int64(cfg.Content.Limit), c.askingMany("dnsbl", cfg.DNSBL.Common)))
 	c.own = ownSPF{addresses: publicAddresses(cfg.OwnSPF.Addresses, o.Addresses), results: newMemory[string, spfResult](cfg.DNS.Remember)}
@@ -101,7 +102,7 @@ func New(cfg Config, o Options) *Checks {
 	c.grey = newGreylist(cfg.Greylist)
 	c.add(c.grey.row(o.Known, o.Now))
 	c.watch = c.newOwn(cfg.Own, o.Addresses)
-	c.add(cfg.Content.row())
+	c.add(cfg.Content.row(c.askingMany(contentName, cfg.Content.Common)))
 	c.add(newRspamd(cfg.Rspamd).row())
 	c.add(newSpamAssassin(cfg.SpamAssassin).row())
 	return c
@@ -159,7 +160,9 @@ type answer struct {
 // Look asks every check that is about this message and can say something at this stage, all at once, and writes what they
 // said into o. It returns when all have answered or their deadlines, or that of ctx, are over.
 func (c *Checks) Look(ctx context.Context, r *Request, o *osm.Opinions) {
-	c.readContent(r, o)
+	wanted, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.reading = c.read(wanted, r.Content)
 	var slow []*one
 	for _, k := range c.table {
 		if !k.about(r.Stage, r.Message.Class) {
@@ -176,6 +179,7 @@ func (c *Checks) Look(ctx context.Context, r *Request, o *osm.Opinions) {
 	if len(slow) > 0 {
 		c.wait(ctx, r, slow, o)
 	}
+	r.reading.tell(ctx, o)
 }
 
 // wait asks those that can't answer from memory. Each has its own opinions, so that one that is left behind writes where

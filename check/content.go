@@ -1,6 +1,7 @@
 package check
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,24 +50,18 @@ func checkLimit(limit osm.Size, report func(key, problem string)) {
 	}
 }
 
-// readContent reads from the content what needs no outside opinion, and writes it into o.
-func (c *Checks) readContent(r *Request, o *osm.Opinions) {
-	if r.Content == nil {
-		return
-	}
-	r.read = readContent(r.Content)
-	o.Links, o.LinkCount, o.Attachments, o.Extensions = r.read.links, r.read.linkCount, r.read.attachments, r.read.extensions
-	o.Encrypted = r.read.encrypted
-}
+const contentName = "content"
 
-// content is the row of the table for what the content itself tells.
-func (c *ContentConfig) row() *one {
-	k := &one{name: "content", settings: c.Common, from: AtData, content: int64(c.Limit)}
-	k.quick = func(r *Request, o *osm.Opinions) bool {
-		if reason, detail := c.against(&r.read); reason != "" {
+// row is the row of the table for what the content itself tells. Its failures are those of whoever wrote the message: no breaker.
+func (c *ContentConfig) row(g *guard) *one {
+	k := &one{name: contentName, settings: c.Common, from: AtData, content: int64(c.Limit), guard: g}
+	k.quick = func(r *Request, _ *osm.Opinions) bool { return r.Content == nil }
+	k.look = func(ctx context.Context, r *Request, o *osm.Opinions) error {
+		read, err := r.reading.wait(ctx)
+		if reason, detail := c.against(&read); err == nil && reason != "" {
 			k.speak(o, reason, detail, osm.Key{})
 		}
-		return true
+		return err
 	}
 	return k
 }

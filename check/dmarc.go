@@ -112,8 +112,11 @@ const mostSignatures = 5
 
 // signatures verifies the message's signatures (RFC 6376).
 func (c *Checks) signatures(ctx context.Context, content []byte, from string, record *dmarc.Record) (string, error) {
-	all, err := dkim.VerifyWithOptions(bytes.NewReader(content), &dkim.VerifyOptions{MaxVerifications: mostSignatures,
+	all, err := dkim.VerifyWithOptions(stoppable{bytes.NewReader(content), ctx.Done()}, &dkim.VerifyOptions{MaxVerifications: mostSignatures,
 		LookupTXT: func(name string) ([]string, error) { return c.resolver.LookupTXT(ctx, name) }})
+	if ctx.Err() != nil {
+		return "", ctx.Err() // it was not read to its end
+	}
 	if len(all) == 0 {
 		if err != nil {
 			return fail, nil // a header that can't be read has no valid signature

@@ -40,7 +40,7 @@ func (d *dnsbl) row(limit int64, g *guard) *one {
 // item is one thing that is looked up.
 type item struct{ of, value, entry string }
 
-// items are what is known of a message at its stage that lists have entries for.
+// items are what is known of a message at its stage that lists have entries for, without its links.
 func (d *dnsbl) items(r *Request) []item {
 	m := r.Message
 	all := make([]item, 0, 4)
@@ -59,15 +59,21 @@ func (d *dnsbl) items(r *Request) []item {
 	if r.Stage >= AtMail {
 		add(OfSender, osm.Domain(m.Sender))
 	}
-	if r.Stage < AtData {
-		return all
-	}
-	before := len(all)
-	for _, host := range r.read.links {
-		if len(all)-before >= d.cfg.MostLinks {
+	return all
+}
+
+// wantsLinks tells whether the links of a message are looked up.
+func (d *dnsbl) wantsLinks(r *Request) bool {
+	return r.Stage >= AtData && r.Content != nil && d.k.content > 0
+}
+
+// links are the domains of a message's links.
+func (d *dnsbl) links(hosts []string) (all []item) {
+	for _, host := range hosts {
+		if len(all) >= d.cfg.MostLinks {
 			break
 		}
-		if domain := registered(host); domain != "" && !slices.ContainsFunc(all[before:], func(i item) bool { return i.value == domain }) {
+		if domain := registered(host); domain != "" && !slices.ContainsFunc(all, func(i item) bool { return i.value == domain }) {
 			all = append(all, item{OfLink, domain, domain})
 		}
 	}
@@ -87,8 +93,11 @@ func (l *list) ignored(r *Request) []string {
 	return nil
 }
 
-// quick answers when every list's answer is in memory.
+// quick answers when every list's answer is in memory. Links are known when the content has been read.
 func (d *dnsbl) quick(r *Request, o *osm.Opinions) bool {
+	if d.wantsLinks(r) {
+		return false
+	}
 	items := d.items(r)
 	for _, l := range d.lists {
 		for _, i := range items {
@@ -118,21 +127,30 @@ type looked struct {
 
 // look asks all lists about all that is known, at once. One that fails leaves what the others say.
 func (d *dnsbl) look(ctx context.Context, r *Request, o *osm.Opinions) error {
-	items := d.items(r)
-	answers := make(chan looked, len(items)*len(d.lists))
+	answers := make(chan looked)
 	asked := 0
-	for _, l := range d.lists {
-		for _, i := range items {
-			if l.takes(&i) {
-				asked++
-				go func() {
-					found, err := l.look(ctx, i.entry)
-					answers <- looked{l, i, found, err}
-				}()
+	ask := func(items []item) {
+		for _, l := range d.lists {
+			for _, i := range items {
+				if l.takes(&i) {
+					asked++
+					go func() {
+						found, err := l.look(ctx, i.entry)
+						answers <- looked{l, i, found, err}
+					}()
+				}
 			}
 		}
 	}
+	ask(d.items(r))
 	var errs []error
+	if d.wantsLinks(r) {
+		read, err := r.reading.wait(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("the links are not known: %w", err))
+		}
+		ask(d.links(read.links))
+	}
 	for range asked {
 		a := <-answers // every one of them ends with ctx
 		if a.err != nil {

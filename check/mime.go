@@ -25,10 +25,10 @@ const (
 )
 
 // readContent tells the links and attachments of a message. It never fails: what MIME (RFC 2045 to 2049) can't read is
-// looked through as plain text, as a careless mail program shows it.
-func readContent(text []byte) content {
-	w := walker{room: maxText}
-	if !w.safely(text) {
+// looked through as plain text, as a careless mail program shows it. It stops short when over is closed.
+func readContent(text []byte, over <-chan struct{}) content {
+	w := walker{room: maxText, over: over}
+	if !w.safely(text) && !isOver(over) {
 		w.plain(text[:min(len(text), maxText)])
 	}
 	return w.content
@@ -39,6 +39,7 @@ type walker struct {
 	content
 	parts int
 	room  int // bytes of text that may still be read
+	over  <-chan struct{}
 }
 
 // safely survives what a parser of somebody else's might make of the worst garbage: the message is not worth the daemon.
@@ -48,7 +49,7 @@ func (w *walker) safely(text []byte) (ok bool) {
 			ok = false
 		}
 	}()
-	return w.message(bytes.NewReader(text), 0)
+	return w.message(stoppable{bytes.NewReader(text), w.over}, 0)
 }
 
 // message reads a whole message, and tells whether it could.

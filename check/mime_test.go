@@ -44,6 +44,7 @@ func TestLinks(t *testing.T) {
 		"user and password":  {part(plainType, "http://bank.example@evil.example/ http://a:b@c.example"), "evil.example c.example", 2},
 		"addresses":          {part(plainType, "http://192.0.2.1/ http://[2001:db8::1]:80/x"), "192.0.2.1 2001:db8::1", 2},
 		"international":      {part(plainType, "https://bücher.example/"), "xn--bcher-kva.example", 1},
+		"a long label":       {part(plainType, "http://"+strings.Repeat("ü", 64)+".example/ http://"+strings.Repeat("a", 63)+".example"), strings.Repeat("a", 63) + ".example", 1},
 		"no host":            {part(plainType, "http:///x http://localhost/ http://..."), "", 0},
 		"html":               {part(htmlType, `<a href="http://one.example/a">http://shown.example</a> <img src=//two.example/x> http://three.example`), "one.example two.example three.example", 3},
 		"html escapes":       {part(htmlType, `<A HREF="&#104;ttp&#58;//one.example/">x</A><a href=' h&Tab;ttps:\\two.example\x'>y</a>`), "one.example two.example", 2},
@@ -69,7 +70,7 @@ func TestLinks(t *testing.T) {
 		"in an attachment": {mixed("mixed", part(htmlType+"\r\nContent-Disposition: attachment; filename=a.html", "<a href=http://one.example>")), "one.example", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := readContent([]byte(c.text))
+			got := readContent([]byte(c.text), nil)
 			if hosts := strings.Join(got.links, " "); hosts != c.hosts || got.linkCount != c.count {
 				t.Errorf("%d links to %q, want %d to %q in\n%s", got.linkCount, hosts, c.count, c.hosts, c.text)
 			}
@@ -102,7 +103,7 @@ func TestAttachments(t *testing.T) {
 		"a hostile type":       {attached("Content-Type: \"<script>\x1b[2J\"/x; name=a.b"), "", "b"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := readContent([]byte(c.text))
+			got := readContent([]byte(c.text), nil)
 			types, extensions := strings.Join(got.attachments, " "), strings.Join(got.extensions, " ")
 			if name == "a hostile type" {
 				types = strings.Trim(types, "abcdefghijklmnopqrstuvwxyz/0123456789-. ")
@@ -122,7 +123,7 @@ func TestEncrypted(t *testing.T) {
 		"plain": 0, "": 0,
 	} {
 		text := mixed("mixed", part("Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64", encode(head)))
-		if got := readContent([]byte(text)).encrypted; got != want {
+		if got := readContent([]byte(text), nil).encrypted; got != want {
 			t.Errorf("%q: %d", head, got)
 		}
 	}
@@ -174,7 +175,7 @@ func TestContentIsBounded(t *testing.T) {
 		fmt.Fprintf(&deep, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i)
 	}
 	for name, text := range map[string]string{"many parts": many.String(), "deep": deep.String(), "many links": part(plainType, links.String())} {
-		got := readContent([]byte(text))
+		got := readContent([]byte(text), nil)
 		if len(got.attachments) > maxAttachments || len(got.extensions) != len(got.attachments) || len(got.links) > maxHosts {
 			t.Errorf("%s: %d attachments, %d extensions, %d links", name, len(got.attachments), len(got.extensions), len(got.links))
 		}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/idna"
@@ -16,7 +17,7 @@ var plainLink = regexp.MustCompile(`(?i)\b(?:https?|ftp):[/\\]{2}|\bwww\.`)
 
 // plain notes the links of a plain text, those that mail programs make links of.
 func (w *walker) plain(text []byte) {
-	for w.linkCount < maxLinks {
+	for w.linkCount < maxLinks && !isOver(w.over) {
 		at := plainLink.FindIndex(text)
 		if at == nil {
 			break
@@ -50,7 +51,7 @@ var linking = map[string]bool{"href": true, "src": true, "action": true, "backgr
 func (w *walker) html(text []byte) {
 	z := html.NewTokenizer(bytes.NewReader(text))
 	anchors := 0
-	for w.linkCount < maxLinks {
+	for w.linkCount < maxLinks && !isOver(w.over) {
 		switch z.Next() {
 		case html.ErrorToken:
 			return
@@ -63,7 +64,7 @@ func (w *walker) html(text []byte) {
 			if string(name) == "a" {
 				anchors = 1 // they can't be nested
 			}
-			for more {
+			for more && !isOver(w.over) {
 				var key, value []byte
 				if key, value, more = z.TagAttr(); linking[string(key)] {
 					w.attribute(string(value))
@@ -120,6 +121,11 @@ func linkHost(s string) string {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return a.WithZone("").String()
 	}
+	for label := range strings.SplitSeq(s, ".") {
+		if utf8.RuneCountInString(label) > longestLabel {
+			return "" // to write it in ASCII, which makes it longer, takes time with the square of its length
+		}
+	}
 	if ascii, err := idna.Lookup.ToASCII(s); err == nil {
 		s = ascii
 	}
@@ -129,6 +135,9 @@ func linkHost(s string) string {
 	return s
 }
 
+// longestLabel is one of a domain's (RFC 1035 section 2.3.4).
+const longestLabel = 63
+
 // isHost tells whether a name can be looked up: at least two labels (RFC 1035 section 2.3.4). Underscores do occur.
 func isHost(s string) bool {
 	labels := strings.Split(s, ".")
@@ -136,7 +145,7 @@ func isHost(s string) bool {
 		return false
 	}
 	for _, label := range labels {
-		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		if label == "" || len(label) > longestLabel || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 			return false
 		}
 	}
