@@ -135,6 +135,11 @@ func (s *Sink) Close() error {
 	return errors.Join(failures...)
 }
 
+// Address is that of the last receiver, which takes mail for every domain.
+func (s *Sink) Address() netip.AddrPort {
+	return netip.AddrPortFrom(s.receivers[len(s.receivers)-1].ip, s.port)
+}
+
 // Totals is what was received until now.
 func (s *Sink) Totals() Totals {
 	s.mu.Lock()
