@@ -7,22 +7,27 @@ import (
 	"strings"
 )
 
-// FromAddress is the address of a message's From header (the first one), "" when there is none to be found. A header that does
-// not keep to RFC 5322 is read as mail programs do, or an impostor would be nobody.
+// FromAddress is the address of a message's From header (the first one), "" when there is none to be found.
 func FromAddress(text []byte) string {
 	for field := range headerFields(text, "From") {
-		if list, err := mail.ParseAddressList(field); err == nil && len(list) > 0 {
-			return list[0].Address
+		return FirstAddress(field)
+	}
+	return ""
+}
+
+// FirstAddress is the first address in the value of a header field, "" when there is none to be found. What does not keep to
+// RFC 5322 is read as mail programs do, or an impostor would be nobody.
+func FirstAddress(field string) string {
+	if list, err := mail.ParseAddressList(field); err == nil && len(list) > 0 {
+		return list[0].Address
+	}
+	if at := strings.LastIndexByte(field, '<'); at >= 0 {
+		field, _, _ = strings.Cut(field[at+1:], ">")
+	}
+	for word := range strings.FieldsSeq(field) {
+		if word = strings.Trim(word, `<>,;"'()`); strings.IndexByte(word, '@') > 0 {
+			return word[:min(len(word), maxAddress)]
 		}
-		if at := strings.LastIndexByte(field, '<'); at >= 0 {
-			field, _, _ = strings.Cut(field[at+1:], ">")
-		}
-		for word := range strings.FieldsSeq(field) {
-			if word = strings.Trim(word, `<>,;"'()`); strings.IndexByte(word, '@') > 0 {
-				return word[:min(len(word), maxAddress)]
-			}
-		}
-		return ""
 	}
 	return ""
 }

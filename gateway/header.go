@@ -3,10 +3,10 @@ package gateway
 import (
 	"bytes"
 	"mime"
-	"net/mail"
 	"strings"
 
 	"osm"
+	"osm/check"
 )
 
 // headerEnd is where the body of a message begins, -1 while its header is not complete.
@@ -39,7 +39,7 @@ func readHeader(b []byte, m *osm.Message) {
 			}
 		case "from":
 			if m.From == "" {
-				m.From = fromAddress(unfold(value))
+				m.From = check.FirstAddress(unfold(value))
 			}
 		case "message-id":
 			if m.MessageID == "" {
@@ -73,11 +73,4 @@ func decodeWords(s string) string {
 		return text
 	}
 	return s
-}
-
-func fromAddress(s string) string {
-	if list, err := mail.ParseAddressList(s); err == nil && len(list) > 0 {
-		return list[0].Address
-	}
-	return ""
 }
