@@ -219,9 +219,7 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 					asked = append(asked, []string{"", l})
 				}
 			}
-			for _, legend := range regexp.MustCompile(`{{([a-z]+)}}`).FindAllStringSubmatch(q.LegendFormat, -1) {
-				asked = append(asked, legend)
-			}
+			asked = append(asked, regexp.MustCompile(`{{([a-z]+)}}`).FindAllStringSubmatch(q.LegendFormat, -1)...)
 			for _, l := range asked {
 				if !strings.Contains(labels[found[0]], " "+l[1]+" ") {
 					t.Errorf("%s: %s: %s has no label %s", p.Title, q.Expr, found[0], l[1])

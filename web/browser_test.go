@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +25,7 @@ func TestBrowser(t *testing.T) {
 	parent := startBrowser(t)
 	w := newWorld(t)
 	places := w.places()
+	t.Run("Metrics", func(t *testing.T) { testMetrics(t, w) })
 	t.Run("Flow", func(t *testing.T) { testFlow(t, w, parent, true) })
 	t.Run("FlowWithoutScripts", func(t *testing.T) { testFlow(t, w, parent, false) })
 	t.Run("SecondFactor", func(t *testing.T) { testTOTP(t, w, parent) })
@@ -34,6 +37,25 @@ func TestBrowser(t *testing.T) {
 	}
 	for _, line := range w.logged.lines("csp") {
 		t.Errorf("the pages' policy was broken: %s", line)
+	}
+}
+
+// testMetrics reads what Prometheus would, from the same machine.
+func testMetrics(t *testing.T, w *world) {
+	answer, err := http.Get(w.base + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s, %v", answer.Status, err)
+	}
+	for _, line := range []string{"osm_held_messages 4\n", `osm_build_info{version="test"} 1`, `osm_policy_questions_total 4` + "\n",
+		`osm_verdicts_total{action="hold",rule="on-trial",way="acted"} 4`, `osm_log_up{log="` + w.exim.LogPath() + `"} 1`} {
+		if !strings.Contains(string(text), line) {
+			t.Errorf("there is no %q in\n%s", line, text)
+		}
 	}
 }
 
