@@ -15,26 +15,27 @@ import (
 )
 
 // serve starts the daemon on the log and waits until its history has all of it.
-func (b *bench) serve(ctx context.Context) (time.Duration, error) {
+func (b *bench) serve(ctx context.Context) (spent, error) {
 	dir, err := os.MkdirTemp(b.dir, "serve")
 	if err != nil {
-		return 0, err
+		return spent{}, err
 	}
 	d, err := b.daemon(ctx, dir, b.log.path, "")
 	if err != nil {
-		return 0, err
+		return spent{}, err
 	}
 	start := time.Now()
 	if err := d.caughtUp(ctx, int64(b.log.bytes)); err != nil {
-		return 0, err
+		return spent{}, err
 	}
-	took := time.Since(start)
+	took := spent{wall: time.Since(start)}
 	if err := d.stop(); err != nil {
-		return 0, err
+		return spent{}, err
 	}
+	took.processor = d.command.ProcessState.UserTime() + d.command.ProcessState.SystemTime()
 	info, err := os.Stat(d.store)
 	if err != nil {
-		return 0, err
+		return spent{}, err
 	}
 	b.stored = info.Size()
 	return took, os.RemoveAll(dir)

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"osm/enrich"
@@ -27,33 +28,51 @@ type bench struct {
 	notes  []string
 }
 
+// spent is what a piece of work took: time, and the time of processors, which tells more on a machine that others use too.
+type spent struct{ wall, processor time.Duration }
+
+// since is what this program has spent since a start and a reading of its own processor time.
+func since(start time.Time, before time.Duration) spent {
+	return spent{time.Since(start), processorTime() - before}
+}
+
+func processorTime() time.Duration {
+	var use syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &use) != nil {
+		return 0 // it can't fail for oneself
+	}
+	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
+}
+
 // logs measures what is done with the log, by name, in turns with eximstats.
 func (b *bench) logs(ctx context.Context, names []string) (err error) {
 	if b.log, err = makeLog(filepath.Join(b.dir, "mainlog"), b.lines); err != nil {
 		return err
 	}
-	works := map[string]func(context.Context) (time.Duration, error){"parse": b.parse, "tie": b.tie, "replay": b.replay, "serve": b.serve}
+	works := map[string]func(context.Context) (spent, error){"parse": b.parse, "tie": b.tie, "replay": b.replay, "serve": b.serve}
 	bars := map[string]string{"parse": "600 MB/s, 0 allocations", "tie": "30 times", "replay": "25 times", "serve": "100000 lines/s"}
-	base, took := []float64{}, map[string][]float64{}
+	var base, baseUsed []float64
+	took, used := map[string][]float64{}, map[string][]float64{}
 	for range b.rounds {
 		d, err := b.eximstats(ctx)
 		if err != nil {
 			return fmt.Errorf("eximstats: %w", err)
 		}
-		base = append(base, d.Seconds())
+		base, baseUsed = append(base, d.wall.Seconds()), append(baseUsed, d.processor.Seconds())
 		for _, name := range names {
 			d, err := works[name](ctx)
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			took[name] = append(took[name], d.Seconds())
+			took[name], used[name] = append(took[name], d.wall.Seconds()), append(used[name], d.processor.Seconds())
 		}
 	}
-	than := fmt.Sprintf("eximstats %.2f s", median(base))
+	than := fmt.Sprintf("eximstats %.2f s, %.2f of processors", median(base), median(baseUsed))
 	for _, name := range names {
 		s := median(took[name])
-		r := row{what: name, than: than, ratio: fmt.Sprintf("%.1f times", median(ratios(base, took[name]))), bar: bars[name],
-			measured: fmt.Sprintf("%.2f s, %.0f lines/s, %.0f MB/s", s, float64(b.log.lines)/s, float64(b.log.bytes)/s/1e6)}
+		r := row{what: name, than: than, bar: bars[name],
+			ratio:    fmt.Sprintf("%.1f times, %.1f a processor", median(ratios(base, took[name])), median(ratios(baseUsed, used[name]))),
+			measured: fmt.Sprintf("%.2f s, %.2f of processors, %.0f lines/s, %.0f MB/s", s, median(used[name]), float64(b.log.lines)/s, float64(b.log.bytes)/s/1e6)}
 		if name == "parse" {
 			r.measured += fmt.Sprintf(", %.4f allocations a line", b.allocs)
 		}
@@ -67,43 +86,43 @@ func (b *bench) logs(ctx context.Context, names []string) (err error) {
 }
 
 // command runs a program to its end; its output goes nowhere.
-func (b *bench) command(ctx context.Context, name string, args ...string) (time.Duration, error) {
+func (b *bench) command(ctx context.Context, name string, args ...string) (spent, error) {
 	c := exec.CommandContext(ctx, name, args...)
 	var said strings.Builder
 	c.Stderr = &said
 	start := time.Now()
 	if err := c.Run(); err != nil {
-		return 0, fmt.Errorf("%w: %s", err, said.String())
+		return spent{}, fmt.Errorf("%w: %s", err, said.String())
 	}
-	return time.Since(start), nil
+	return spent{time.Since(start), c.ProcessState.UserTime() + c.ProcessState.SystemTime()}, nil
 }
 
-func (b *bench) eximstats(ctx context.Context) (time.Duration, error) {
+func (b *bench) eximstats(ctx context.Context) (spent, error) {
 	return b.command(ctx, "eximstats", b.log.path)
 }
 
-func (b *bench) replay(ctx context.Context) (time.Duration, error) {
+func (b *bench) replay(ctx context.Context) (spent, error) {
 	return b.command(ctx, b.osm, "replay", "--json", b.log.path)
 }
 
 // parse reads the lines from memory, on one core.
-func (b *bench) parse(context.Context) (time.Duration, error) {
+func (b *bench) parse(context.Context) (spent, error) {
 	parser, entry := exim.NewParser(time.UTC), exim.Entry{}
 	unknown := 0
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := time.Now()
+	start, used := time.Now(), processorTime()
 	for line := range tail.Lines(b.log.text) {
 		parser.Parse(line, &entry)
 		if entry.Kind == exim.Unknown {
 			unknown++
 		}
 	}
-	took := time.Since(start)
+	took := since(start, used)
 	runtime.ReadMemStats(&after)
 	b.allocs = float64(after.Mallocs-before.Mallocs) / float64(b.log.lines)
 	if unknown > b.log.lines/100 {
-		return 0, fmt.Errorf("%d of %d lines were not understood", unknown, b.log.lines)
+		return spent{}, fmt.Errorf("%d of %d lines were not understood", unknown, b.log.lines)
 	}
 	return took, nil
 }
@@ -116,11 +135,11 @@ type piece struct {
 }
 
 // tie reads on all cores, and ties together and classifies in the order of the log.
-func (b *bench) tie(ctx context.Context) (time.Duration, error) {
-	start := time.Now()
+func (b *bench) tie(ctx context.Context) (spent, error) {
+	start, used := time.Now(), processorTime()
 	logs, err := tail.Read([]string{b.log.path}, tail.ReadOptions{Size: 128 << 10})
 	if err != nil {
-		return 0, err
+		return spent{}, err
 	}
 	tracker := track.New(track.Options{Config: track.DefaultConfig()})
 	enricher := enrich.New(enrich.Options{Config: enrich.DefaultConfig()})
@@ -136,9 +155,9 @@ func (b *bench) tie(ctx context.Context) (time.Duration, error) {
 			}
 		}
 	}
-	took := time.Since(start)
+	took := since(start, used)
 	if messages != b.log.messages {
-		return 0, fmt.Errorf("%d messages were found, there are %d", messages, b.log.messages)
+		return spent{}, fmt.Errorf("%d messages were found, there are %d", messages, b.log.messages)
 	}
 	return took, enricher.Close()
 }
