@@ -223,6 +223,13 @@ func TestComplaintsInMbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, "a new file is read from its beginning", func() bool { return d.complaintIncident().Messages == 4 })
+	// The log may be read later than the mailbox; the complaint after it tells that the early one was read.
+	add(envelope(arf("abuse", "bob@far.example", messageID(d.log.at.Add(3*time.Second), 50_003), "m3@here.example", d.log.at)) +
+		envelope(arf("abuse", "", second, "m2@here.example", d.log.at)))
+	waitFor(t, "the one after the early one is counted", func() bool { return d.complaintIncident().Messages == 5 })
+	early := d.sent(3)
+	waitFor(t, "the early one is counted", func() bool { return d.complaintIncident().Messages == 6 })
+	waitFor(t, "it is in the history", func() bool { return d.saved(early) == 1 })
 }
 
 // TestComplaintFlood: whoever hands in reports without an end gets told to come again, and memory is not filled.
@@ -248,5 +255,17 @@ func TestComplaintFlood(t *testing.T) {
 		if !s.complaints.first(fmt.Sprint(i), "x@y.example") || s.complaints.first(fmt.Sprint(i), "X@y.example") || len(s.complaints.seen) > seenMost {
 			t.Fatalf("complaint %d: %d are remembered", i, len(s.complaints.seen))
 		}
+	}
+	b := complaintBox{session: s}
+	for n := range 50 {
+		for range boxMost {
+			if b.keep(early{text: make([]byte, n*1000)}); len(b.again) > boxMost || len(b.again)*n*1000 > mboxMost {
+				t.Fatalf("%d of %d bytes are to be tried again", len(b.again), n*1000)
+			}
+		}
+	}
+	b.keep(early{text: make([]byte, mboxMost+1)})
+	if len(b.again) > 0 {
+		t.Errorf("%d are to be tried again", len(b.again))
 	}
 }

@@ -24,12 +24,19 @@ type complaintBox struct {
 	told    string          // the latest trouble, which is told once
 	stay    map[string]bool // names in a Maildir that can't be moved
 	size    int64           // of an mbox file when it was last looked at
-	read    int64           // how much of it is done with
+	read    int64           // how much of it was read
+	again   []early         // of it: they may have come before the log told of their messages
+}
+
+// early is a complaint that is not done with.
+type early struct {
+	text []byte
+	came time.Time
 }
 
 const (
-	boxMost    = 200              // messages of a Maildir at one look
-	mboxMost   = 16 << 20         // bytes of an mbox at one look
+	boxMost    = 200              // messages of a Maildir at one look, and of an mbox that are tried again
+	mboxMost   = 16 << 20         // bytes of an mbox at one look, and of what is tried again
 	boxPatient = 30 * time.Minute // so long a message may be missing from the history: the log may be read late
 )
 
@@ -72,7 +79,39 @@ func (b *complaintBox) look(ctx context.Context) error {
 	if info.IsDir() {
 		return b.maildir(ctx)
 	}
+	if err := b.retry(ctx); err != nil {
+		return err
+	}
 	return b.mbox(ctx, info)
+}
+
+// retry takes once more what was not done with at the last look into an mbox.
+func (b *complaintBox) retry(ctx context.Context) error {
+	var left []early
+	for i, e := range b.again {
+		done, err := b.take(ctx, e.text, e.came)
+		if err != nil {
+			b.again = append(left, b.again[i:]...)
+			return err
+		}
+		if !done {
+			left = append(left, e)
+		}
+	}
+	b.again = left
+	return nil
+}
+
+// keep notes a complaint to be taken once more. Where there are too many the oldest is forgotten: it has been tried most.
+func (b *complaintBox) keep(e early) {
+	b.again = append(b.again, e)
+	size := 0
+	for _, e := range b.again {
+		size += len(e.text)
+	}
+	for ; size > mboxMost || len(b.again) > boxMost; b.again = b.again[1:] {
+		size -= len(b.again[0].text)
+	}
 }
 
 // maildir reads the messages in new. One that is saved, or is none of ours, goes to cur as read.
@@ -178,8 +217,13 @@ func (b *complaintBox) mbox(ctx context.Context, info fs.FileInfo) error {
 			return nil // the rest of it is read next time
 		}
 		if _, mail, ok := bytes.Cut(one, []byte("\n")); ok && len(mail) <= check.MaxComplaint { // after the line "From "
-			if _, err := b.take(ctx, mail, info.ModTime()); err != nil {
+			came := time.Now()
+			done, err := b.take(ctx, mail, came)
+			if err != nil {
 				return err
+			}
+			if !done {
+				b.keep(early{bytes.Clone(mail), came})
 			}
 		}
 		text = text[len(one):]
