@@ -20,10 +20,8 @@ import (
 	"osm/policy"
 )
 
-// load sends b.N messages of 2 kB over 16 connections that stay open, as go-smtp's client does, and returns how long each
-// took.
-func load(b *testing.B, addr string) []time.Duration {
-	const connections = 16
+// load sends b.N messages of 2 kB over connections that stay open, as go-smtp's client does, and returns how long each took.
+func load(b *testing.B, addr string, connections int) []time.Duration {
 	text := "Subject: a letter\r\nFrom: <a@osm.test>\r\n\r\n" + strings.Repeat(strings.Repeat("x", 68)+"\r\n", 28)
 	clients := make([]*smtp.Client, connections)
 	for i := range clients {
@@ -101,18 +99,64 @@ func (nothing) Data(r io.Reader) error {
 	return err
 }
 
-// BenchmarkSink is go-smtp's client and server alone, BenchmarkGateway the same with the gateway between them: compare
-// their messages/s. All three share this process, and so its processors.
-func BenchmarkSink(b *testing.B) { report(b, load(b, plainSink(b))) }
+const many = 16
 
-func BenchmarkGateway(b *testing.B) {
+// BenchmarkSink is go-smtp's client and server alone, BenchmarkGateway the same with the gateway between them, and
+// BenchmarkRelay with the least that go-smtp can pass messages on with: compare their messages/s. All share this process,
+// and so its processors.
+func BenchmarkSink(b *testing.B) { report(b, load(b, plainSink(b), many)) }
+
+func BenchmarkGateway(b *testing.B) { benchGateway(b, many) }
+
+// BenchmarkSinkAlone and BenchmarkGatewayAlone have one client: what it waits for is not the other fifteen.
+func BenchmarkSinkAlone(b *testing.B) { report(b, load(b, plainSink(b), 1)) }
+
+func BenchmarkGatewayAlone(b *testing.B) { benchGateway(b, 1) }
+
+func benchGateway(b *testing.B, connections int) {
 	cfg := settings(plainSink(b))
 	f := newFront(b, cfg, nil, func(o *gateway.Options) {
 		o.Ask = func(context.Context, *policy.Request) osm.Verdict { return osm.Verdict{} }
 		o.Tell = nil
 	})
-	report(b, load(b, f.addr))
+	report(b, load(b, f.addr, connections))
 	if n := f.Stats().Messages.Load(); n != uint64(b.N) {
 		b.Errorf("%d of %d messages went through", n, b.N)
 	}
+}
+
+func BenchmarkRelay(b *testing.B) {
+	sink := plainSink(b)
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
+		client, err := smtp.Dial(sink)
+		return &relaying{Client: client}, err
+	}))
+	server.MaxMessageBytes, server.ErrorLog = 100<<20, log.New(io.Discard, "", 0)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	go server.Serve(l)
+	b.Cleanup(func() { server.Close() })
+	report(b, load(b, l.Addr().String(), many))
+}
+
+// relaying is a session of a plain relay, with a connection to the sink that stays open as long as its client's.
+type relaying struct{ *smtp.Client }
+
+func (r *relaying) Reset()        {}
+func (r *relaying) Logout() error { return r.Close() }
+func (r *relaying) Mail(from string, o *smtp.MailOptions) error {
+	return r.Client.Mail(from, o)
+}
+func (r *relaying) Rcpt(to string, o *smtp.RcptOptions) error { return r.Client.Rcpt(to, o) }
+func (r *relaying) Data(in io.Reader) error {
+	out, err := r.Client.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return err
+	}
+	return out.Close()
 }

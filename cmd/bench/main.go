@@ -42,6 +42,7 @@ var parts = []part{
 	{"memory", "memory with ever more senders, addresses and ids", (*bench).memory},
 	{"socket", "verdicts over the policy socket beside a bare echo server", (*bench).socket},
 	{"exim", "Exim asking osm, asking a bare echo server, asking nobody", (*bench).exim},
+	{"gateway", "messages through the gateway beside the sink alone and a plain relay, idle connections, DNSBLs from memory", (*bench).gateway},
 	{"peers", "other policy servers, as far as they are installed", (*bench).others},
 }
 
