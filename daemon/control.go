@@ -98,7 +98,7 @@ func (s *session) status(ctx context.Context) web.Status {
 		Lists: len(s.ledger.Entries()), Notices: s.engine.Enrich.Notices(),
 		Rights: rights, Checks: opinions}
 	st.Held, _, _ = s.holds.book.Size()
-	st.Notices = append(st.Notices, s.lost()...)
+	st.Notices = append(append(st.Notices, s.lost()...), s.front.notices()...)
 	for _, i := range s.alarm.book.All() {
 		if i.Live() {
 			st.Incidents++

@@ -3,18 +3,58 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"osm"
 	"osm/gateway"
 )
 
+// gatewayHealth is the gateway as far as others ask how it is.
+type gatewayHealth struct {
+	gateway atomic.Pointer[gateway.Gateway] // nil: there is none, or it can't be opened
+	failure atomic.Pointer[string]          // why it can't
+}
+
+// notices tell what keeps mail from passing the gateway.
+func (f *gatewayHealth) notices() []string {
+	if why := f.failure.Load(); why != nil {
+		return []string{"the gateway takes no mail: " + *why}
+	}
+	g := f.gateway.Load()
+	if g == nil {
+		return nil
+	}
+	all := g.Problems()
+	for i := range all {
+		all[i] = "gateway: " + all[i]
+	}
+	return all
+}
+
 // openGateway opens the SMTP server in front of the real one, where one is configured, and returns what serves it.
-func (s *session) openGateway(ctx context.Context) (func() error, error) {
-	cfg := s.cfg.Gateway
-	if !cfg.On() {
+func (s *session) openGateway(ctx context.Context) (serve func() error, err error) {
+	if !s.cfg.Gateway.On() {
 		return nil, nil
 	}
+	g, err := s.newGateway()
+	if err != nil {
+		why := err.Error()
+		s.front.failure.Store(&why)
+		return nil, err
+	}
+	s.front.gateway.Store(g)
+	s.front.failure.Store(nil)
+	s.gate.Store(g.Stats())
+	if s.options.Gateway != nil {
+		s.options.Gateway(g.Addresses())
+	}
+	return func() error { return g.Serve(ctx) }, nil
+}
+
+// newGateway makes the gateway, which listens and does not answer yet.
+func (s *session) newGateway() (*gateway.Gateway, error) {
+	cfg := s.cfg.Gateway
 	o := gateway.Options{Ask: s.ask, Tell: s.passed, Logger: s.options.Logger, Now: time.Now}
 	if s.checks != nil {
 		o.Content = s.checks.Limit()
@@ -31,14 +71,7 @@ func (s *session) openGateway(ctx context.Context) (func() error, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the gateway: %w", err)
 	}
-	if err := g.Listen(); err != nil {
-		return nil, err
-	}
-	s.gate.Store(g.Stats())
-	if s.options.Gateway != nil {
-		s.options.Gateway(g.Addresses())
-	}
-	return func() error { return g.Serve(ctx) }, nil
+	return g, g.Listen()
 }
 
 // passed takes what became of a message at the gateway.

@@ -3,6 +3,8 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/netip"
 	"net/smtp"
 	"path/filepath"
@@ -198,5 +200,27 @@ func TestGatewayWithoutLog(t *testing.T) {
 	m := f.arrived()[0]
 	if m.Login != "ann@osm.test" || m.Subject != "a mark" || len(m.Recipients) != 2 || m.Verdict.Rule != "marked" || m.Class != osm.Login {
 		t.Errorf("%+v", m)
+	}
+}
+
+// TestGatewayTellsOfItsUpstream has one that nobody listens at: osm doctor and the page tell it.
+func TestGatewayTellsOfItsUpstream(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody.Close()
+	f := newFront(t, "", func(c *config.Config) { c.Gateway.Upstream = []string{nobody.Addr().String()} })
+	if err := f.send("", "Subject: too early", "b@far.example"); err == nil || !strings.Contains(err.Error(), "4.3.2") {
+		t.Errorf("sent with %v", err)
+	}
+	var status web.Status
+	if err := f.try(http.MethodGet, "status", nil, &status); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(status.Notices, func(n string) bool {
+		return strings.HasPrefix(n, "gateway: upstream "+nobody.Addr().String()+" does not work: ")
+	}) {
+		t.Errorf("told %q", status.Notices)
 	}
 }

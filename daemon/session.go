@@ -43,6 +43,7 @@ type session struct {
 	meter   *meter
 	asks    atomic.Pointer[policy.ServerStats] // of the policy sockets; nil before they are open
 	gate    atomic.Pointer[gateway.Stats]      // nil: there is no gateway
+	front   gatewayHealth
 
 	mu     sync.Mutex // guards what follows: it is held for some dozen lines at most, and never over I/O
 	engine *Engine

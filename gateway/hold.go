@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -20,7 +21,9 @@ func (t *transfer) elsewhere(v osm.Verdict) {
 		}
 	}
 	if err != nil {
-		t.s.g.log.Error("a message can't be held: it is deferred", "verdict", v.ID, "error", oneLine(err))
+		if !errors.Is(err, errNoHold) {
+			t.s.g.log.Error("a message can't be held: it is deferred", "verdict", v.ID, "error", oneLine(err))
+		}
 		t.s.g.counts.Refusals.Add(1)
 		t.answer = appendAnswer(nil, 451, "4.7.1", policy.Text(v))
 		t.message.Verdict.Action, t.passage.Asked = osm.Defer, false
@@ -56,8 +59,11 @@ func (t *transfer) target(v osm.Verdict) (*link, []path, error) {
 		l, err := s.g.hold.take(context.WithoutCancel(s.ctx), s.client, true)
 		return l, recipients, err
 	}
-	return nil, nil, fmt.Errorf("gateway.hold does not say where held mail goes")
+	return nil, nil, errNoHold
 }
+
+// errNoHold says that gateway.hold is empty: held mail is deferred, as it is meant to be.
+var errNoHold = errors.New("gateway.hold does not say where held mail goes")
 
 // envelope says MAIL and RCPT; a recipient that is refused fails the whole. Parameters that the server does not offer are
 // left out, but for SMTPUTF8, without which it could not take the addresses.

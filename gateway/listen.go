@@ -80,6 +80,7 @@ func New(cfg Config, o Options) (*Gateway, error) {
 		return nil, errors.New(`gateway.hold = "exim" needs Exim's hold router and osm's key: run osm exim install --way rewrite`)
 	}
 	g := &Gateway{cfg: cfg, options: o, log: o.Logger, sessions: map[*session]struct{}{}, tarpit: make(chan struct{}, cfg.TarpitMost)}
+	g.ids.process = uint64(os.Getpid())
 	g.memory.most = int64(cfg.Limit.Memory)
 	g.pool = newPool(&g.cfg, cfg.Name, o)
 	if cfg.Hold != "" && cfg.Hold != HoldExim {
@@ -113,6 +114,24 @@ func (g *Gateway) prepare() (err error) {
 
 // Stats may be read at any time.
 func (g *Gateway) Stats() *Stats { return &g.counts }
+
+// Problems tells which of the servers behind the gateway do not work, and why. One that was not tried yet is none.
+func (g *Gateway) Problems() (all []string) {
+	for _, p := range []struct {
+		*pool
+		what string
+	}{{g.pool, "upstream"}, {g.hold, "quarantine"}} {
+		if p.pool == nil {
+			continue
+		}
+		for _, u := range p.list {
+			if err := u.failure(); err != nil && err != errUntried {
+				all = append(all, fmt.Sprintf("%s %s does not work: %s", p.what, u.address, oneLine(err)))
+			}
+		}
+	}
+	return all
+}
 
 // Listen opens all listening sockets, or none.
 func (g *Gateway) Listen() error {
