@@ -121,6 +121,15 @@ var keyNames = [keyKinds]string{"", "account", "login", "user", "script", "sende
 
 func (k KeyKind) String() string { return keyNames[k] }
 
+// KeyKinds lists every kind but NoKey.
+func KeyKinds() []KeyKind {
+	all := make([]KeyKind, 0, keyKinds-1)
+	for k := NoKey + 1; k < keyKinds; k++ {
+		all = append(all, k)
+	}
+	return all
+}
+
 // ParseKeyKind is the inverse of KeyKind.String.
 func ParseKeyKind(s string) (KeyKind, error) {
 	for i, n := range keyNames {

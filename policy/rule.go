@@ -27,6 +27,9 @@ const (
 
 var counts = []Count{CountMessages, CountRecipients, CountUnique, CountFailures, CountBytes}
 
+// Counts lists all of them.
+func Counts() []Count { return slices.Clone(counts) }
+
 // Rule is one [[rule]] of the configuration: a plain limit, or a condition that decides at once.
 type Rule struct {
 	Name    string           `toml:"name" json:"name" doc:"Name of the rule, as verdicts and reports show it."`

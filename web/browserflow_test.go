@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -27,9 +28,9 @@ func testFlow(t *testing.T, w *world, parent context.Context, scripts bool) {
 		command(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 		sure = b.press
 	}
-	name, rule := "ann", "tried by hand"
+	name, rule, limit := "ann", "tried by hand", int64(6000)
 	if !scripts {
-		name, rule = "ben", "tried without scripts"
+		name, rule, limit = "ben", "tried without scripts", 7000
 	}
 	b.goTo("/rules") // he is sent to the form, and back
 	b.do(chromedp.SendKeys(css("#name"), "admin"), chromedp.SendKeys(css("#password"), password))
@@ -41,6 +42,7 @@ func testFlow(t *testing.T, w *world, parent context.Context, scripts bool) {
 	release(b, w, name, sure)
 	block(b, w, sure)
 	tryRule(b, w, rule, scripts)
+	editRule(b, w, limit)
 	if scripts {
 		b.do(chromedp.Click(css("details.own summary")))
 	} else {
@@ -154,6 +156,30 @@ func tryRule(b *tab, w *world, name string, scripts bool) {
 	w.must(w.ask(http.MethodGet, "rules/own", nil, &own))
 	if last := own.Rules[len(own.Rules)-1]; last.Name == name {
 		b.Errorf("the rule is still there: %s", short(b.text("main")))
+	}
+}
+
+// editRule changes one thing of a rule in the page, and finds the rest as it was.
+func editRule(b *tab, w *world, limit int64) {
+	b.Helper()
+	rule := func() policy.Rule {
+		var own web.OwnRules
+		w.must(w.ask(http.MethodGet, "rules/own", nil, &own))
+		for _, o := range own.Rules {
+			if o.Name == "newsletters" {
+				return o.Rule
+			}
+		}
+		b.Fatalf("the rule is not there: %+v", own)
+		return policy.Rule{}
+	}
+	want := rule()
+	want.Limit = limit
+	b.goTo("/rules/new?name=newsletters")
+	b.do(chromedp.SetValue(css("#limit"), fmt.Sprint(limit)))
+	b.press("form[action$='/rules/try'] button[name='live']")
+	if got := rule(); !reflect.DeepEqual(got, want) || len(want.Limits) == 0 || len(want.Except) == 0 || !want.Off {
+		b.Errorf("saving made\n%+v, not\n%+v: %s", got, want, short(b.text("main")))
 	}
 }
 

@@ -135,7 +135,8 @@ func (w *world) configure() {
 		"[hold]\nwalk = \"1s\"\n[web]\nlisten = \"127.0.0.1:%d\"\nurl = \"http://localhost:%d\"\nbase_path = \"/osm\"\n"+
 		"[[rule]]\nname = \"on-trial\"\nwhen = 'subject contains \"hold\"'\naction = \"hold\"\nkey = \"sender\"\n",
 		w.exim.LogPath(), filepath.Join(dir, "osm.db"), w.cfg.Policy.Socket, w.cfg.Control.Socket, port, port)
-	own := "[[rule]]\nname = \"newsletters\"\nkey = \"login\"\nlimit = 5000\nwindow = \"24h\"\ncount = \"recipients\"\naction = \"hold\"\nshadow = true\n"
+	own := "[[rule]]\nname = \"newsletters\"\nkey = \"login\"\nlimit = 5000\nwindow = \"24h\"\ncount = \"recipients\"\naction = \"hold\"\nshadow = true\n" +
+		"classes = [\"login\", \"bounce\"]\nexcept = [\"account:shop\"]\nlimits = { \"login:a@shop.example\" = 100 }\noff = true\n"
 	path := filepath.Join(dir, "osm.toml")
 	w.must(errors.Join(os.WriteFile(path, []byte(text), 0o644), os.Mkdir(filepath.Join(dir, "rules.d"), 0o755),
 		os.WriteFile(filepath.Join(dir, "rules.d", "50-web.toml"), []byte(own), 0o644)))

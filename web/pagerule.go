@@ -1,51 +1,10 @@
 package web
 
 import (
-	"cmp"
-	"fmt"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 
-	"osm"
 	"osm/policy"
 )
-
-// ruleView is the form of a rule.
-type ruleView struct {
-	Rule     policy.Rule
-	Classes  []osm.Class
-	Chosen   []string
-	Problems []string
-}
-
-// rulePage is the form for a new rule, or for one that the page has made.
-func (s *Server) rulePage(r *http.Request) (any, error) {
-	q := r.URL.Query()
-	v := &ruleView{Classes: []osm.Class{osm.Login, osm.Local, osm.Localhost, osm.Relay, osm.Forward, osm.List, osm.System, osm.Inbound},
-		Rule: policy.Rule{Action: osm.Hold}}
-	if name := q.Get("name"); name != "" {
-		i := slices.IndexFunc(s.o.RuleCalls.Own().Rules, func(o OwnRule) bool { return o.Name == name && o.Page })
-		if i < 0 {
-			return nil, ErrNotFound
-		}
-		v.Rule = s.o.RuleCalls.Own().Rules[i].Rule
-	}
-	if id := q.Get("trial"); id != "" {
-		t, err := s.o.RuleCalls.Trial(id)
-		if err != nil {
-			return nil, err
-		}
-		if len(t.Change.Rules) > 0 {
-			v.Rule = t.Change.Rules[0]
-		}
-	}
-	for _, c := range v.Rule.Classes {
-		v.Chosen = append(v.Chosen, c.String())
-	}
-	return v, nil
-}
 
 func (s *Server) trialPage(r *http.Request) (any, error) {
 	t, err := s.o.RuleCalls.Trial(r.PathValue("id"))
@@ -53,41 +12,6 @@ func (s *Server) trialPage(r *http.Request) (any, error) {
 		return nil, ErrNotFound
 	}
 	return &t, nil
-}
-
-// ruleOf reads a rule from its form, and says what can't work.
-func ruleOf(r *http.Request) (rule policy.Rule, problems []string) {
-	bad := func(key, problem string) { problems = append(problems, key+": "+problem) }
-	text := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
-	rule = policy.Rule{Name: text("name"), When: text("when"), Count: policy.Count(text("count")), Text: text("text")}
-	var err error
-	if rule.Action, err = osm.ParseAction(cmp.Or(text("action"), "hold")); err != nil {
-		bad("action", err.Error())
-	}
-	if err := rule.Key.UnmarshalText([]byte(text("key"))); err != nil {
-		bad("key", err.Error())
-	}
-	for _, name := range r.PostForm["classes"] {
-		c, err := osm.ParseClass(name)
-		if err != nil {
-			bad("classes", err.Error())
-		}
-		rule.Classes = append(rule.Classes, c)
-	}
-	if n := text("limit"); n != "" {
-		if rule.Limit, err = strconv.ParseInt(n, 10, 64); err != nil {
-			bad("limit", fmt.Sprintf("%q is not a number", n))
-		}
-	}
-	if n := text("window"); n != "" {
-		if rule.Window, err = osm.ParseDuration(n); err != nil {
-			bad("window", err.Error())
-		}
-	}
-	if len(problems) == 0 {
-		rule.Check(bad)
-	}
-	return rule, problems
 }
 
 // addRuleForms registers what the rules' forms do.
@@ -134,7 +58,7 @@ func (s *Server) ruleForm(w http.ResponseWriter, r *http.Request, do func(RuleCh
 		c.Remove = []string{name}
 	} else {
 		rule, problems = ruleOf(r)
-		c.Rules = []policy.Rule{rule}
+		c.Rules, c.Live = []policy.Rule{rule}, r.PostFormValue("live") != ""
 	}
 	to, n := "", (*notice)(nil)
 	if len(problems) == 0 {
@@ -146,8 +70,8 @@ func (s *Server) ruleForm(w http.ResponseWriter, r *http.Request, do func(RuleCh
 	}
 	switch {
 	case len(problems) > 0:
-		v := &ruleView{Rule: rule, Problems: problems, Chosen: r.PostForm["classes"],
-			Classes: []osm.Class{osm.Login, osm.Local, osm.Localhost, osm.Relay, osm.Forward, osm.List, osm.System, osm.Inbound}}
+		v := s.ruleView(rule)
+		v.Problems, v.Chosen, v.Limits, v.Except = problems, r.PostForm["classes"], r.PostFormValue("limits"), r.PostFormValue("except")
 		s.draw(w, r, http.StatusUnprocessableEntity, &look{template: "rule", place: "rules"}, v)
 	case n != nil:
 		s.pages.say(w, r, s.path(to), *n)

@@ -77,6 +77,9 @@ type Trial struct {
 	Bounded  bool         `json:"bounded"`       // there was too much to follow: what became of some messages is not counted
 }
 
+// OneRule tells whether it is about one rule and nothing else: that is what the page's form can show.
+func (t *Trial) OneRule() bool { return len(t.Change.Rules) == 1 && len(t.Change.Remove) == 0 }
+
 // TrialSide is one side of the difference.
 type TrialSide struct {
 	TrialCount
