@@ -1,5 +1,7 @@
 package osm
 
+import "math"
+
 // Opinions are what outside checks said of one message: block lists, SPF, signatures, greylisting, a content scanner. The zero
 // value means that nothing was asked. All strings but those named as osm's own words come from the network and are hostile.
 type Opinions struct {
@@ -14,9 +16,7 @@ type Opinions struct {
 
 	Greylist string // new (seen for the first time), early (came back too soon), passed or known; "" when not asked
 
-	Score       float64  // of the content scanner, by its own scale
-	ScoredBy    string   // rspamd or spamassassin; "" when none has scored
-	Advice      string   // what the scanner would do, in its own words
+	Scores      []Score  // of the content scanners
 	Links       []string // hosts that links in the content point to, in small letters, once each
 	LinkCount   int      // links, each counted
 	Attachments []string // media types of the attachments in small letters, in their order
@@ -37,20 +37,44 @@ type Listing struct {
 	Weight float64 `json:"weight"` // as configured
 }
 
+// Score is what a content scanner said.
+type Score struct {
+	By     string  // rspamd or spamassassin
+	Points float64 // by its own scale
+	Enough float64 // from which on it speaks against mail; 0: it never does
+	Advice string  // what it would do, in its own words
+}
+
+// part is how far the points are from being enough: 1 and more are.
+func (s Score) part() float64 {
+	if s.Enough <= 0 {
+		return math.Inf(-1)
+	}
+	return s.Points / s.Enough
+}
+
+// Worst is the score that is the highest by its own scale, the first of equal ones; the zero value when none has scored.
+func (o *Opinions) Worst() (worst Score) {
+	for i, s := range o.Scores {
+		if i == 0 || s.part() > worst.part() {
+			worst = s
+		}
+	}
+	return worst
+}
+
 // Merge takes over what another check has said. What both said is the later one's; lists are joined; of two verdicts the more
 // severe one stays.
 func (o *Opinions) Merge(other *Opinions) {
 	o.Listings = append(o.Listings, other.Listings...)
 	o.Weight += other.Weight
 	for _, f := range []struct{ mine, other *string }{{&o.SPF, &other.SPF}, {&o.OwnSPF, &other.OwnSPF}, {&o.DKIM, &other.DKIM},
-		{&o.DMARC, &other.DMARC}, {&o.DMARCPolicy, &other.DMARCPolicy}, {&o.Greylist, &other.Greylist}, {&o.Advice, &other.Advice}} {
+		{&o.DMARC, &other.DMARC}, {&o.DMARCPolicy, &other.DMARCPolicy}, {&o.Greylist, &other.Greylist}} {
 		if *f.other != "" {
 			*f.mine = *f.other
 		}
 	}
-	if other.ScoredBy != "" {
-		o.Score, o.ScoredBy = other.Score, other.ScoredBy
-	}
+	o.Scores = append(o.Scores, other.Scores...)
 	o.LinkCount += other.LinkCount
 	o.Encrypted += other.Encrypted
 	o.Links = append(o.Links, other.Links...)

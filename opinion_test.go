@@ -13,15 +13,39 @@ func TestMergeOpinions(t *testing.T) {
 		{SPF: "pass", Verdict: Verdict{Action: Defer, Rule: "defer"}},
 		{Failed: []string{"dmarc"}, DMARC: "none", Verdict: Verdict{Action: Hold, Rule: "hold"}},
 		{Listings: []Listing{{List: "b.example"}}, Weight: 0.5, Verdict: Verdict{Action: Defer, Rule: "late"}},
-		{Score: 7, ScoredBy: "rspamd", Advice: "add header"},
+		{Scores: []Score{{By: "rspamd", Points: 7}}},
+		{Scores: []Score{{By: "spamassassin", Points: 3}}},
 		{SPF: "fail", Failed: []string{"spf"}},
 	} {
 		o.Merge(&said)
 	}
-	want := Opinions{Listings: []Listing{{List: "a.example"}, {List: "b.example"}}, Weight: 2, SPF: "fail", DMARC: "none", Score: 7, ScoredBy: "rspamd",
-		Advice: "add header", Failed: []string{"dmarc", "spf"}, Verdict: Verdict{Action: Hold, Rule: "hold"}}
+	want := Opinions{Listings: []Listing{{List: "a.example"}, {List: "b.example"}}, Weight: 2, SPF: "fail", DMARC: "none",
+		Scores: []Score{{By: "rspamd", Points: 7}, {By: "spamassassin", Points: 3}}, Failed: []string{"dmarc", "spf"}, Verdict: Verdict{Action: Hold, Rule: "hold"}}
 	if !reflect.DeepEqual(o, want) {
 		t.Errorf("%+v", o)
+	}
+}
+
+// TestWorstScore: scanners have scales of their own.
+func TestWorstScore(t *testing.T) {
+	rspamd := func(points, enough float64) Score { return Score{By: "rspamd", Points: points, Enough: enough} }
+	other := func(points, enough float64) Score { return Score{By: "spamassassin", Points: points, Enough: enough} }
+	for _, c := range []struct{ rspamd, other, worst Score }{
+		{rspamd(10, 15), other(6, 5), other(6, 5)},
+		{rspamd(14, 15), other(4, 5), rspamd(14, 15)},
+		{rspamd(15, 15), other(5, 5), rspamd(15, 15)},
+		{rspamd(-3, 15), other(-3, 5), rspamd(-3, 15)},
+		{rspamd(90, 0), other(1, 5), other(1, 5)},
+	} {
+		for _, scores := range [][]Score{{c.rspamd, c.other}, {c.other, c.rspamd}} {
+			o := Opinions{Scores: scores}
+			if got := o.Worst(); got != c.worst && got.part() != c.worst.part() {
+				t.Errorf("%+v: %+v", scores, got)
+			}
+		}
+	}
+	if got := (&Opinions{}).Worst(); got != (Score{}) {
+		t.Errorf("of none: %+v", got)
 	}
 }
 

@@ -151,6 +151,7 @@ func (c *Checks) Limit() (most int64) {
 // grace is what a check may be late before it is left behind: its own deadline has ended it already.
 const grace = 250 * time.Millisecond
 
+// answer is what one check said.
 type answer struct {
 	k   *one
 	o   *osm.Opinions
@@ -163,52 +164,57 @@ func (c *Checks) Look(ctx context.Context, r *Request, o *osm.Opinions) {
 	wanted, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r.reading = c.read(wanted, r.Content)
-	var slow []*one
+	all := make([]answer, 0, len(c.table))
+	var slow []int
 	for _, k := range c.table {
 		if !k.about(r.Stage, r.Message.Class) {
 			continue
 		}
-		own := osm.Opinions{}
-		if k.quick != nil && k.quick(r, &own) {
+		a := answer{k: k, o: &osm.Opinions{}}
+		if k.quick != nil && k.quick(r, a.o) {
 			k.guard.fromMemory()
-			c.take(answer{k: k, o: &own}, o)
-			continue
+		} else {
+			slow = append(slow, len(all))
 		}
-		slow = append(slow, k)
+		all = append(all, a)
 	}
 	if len(slow) > 0 {
-		c.wait(ctx, r, slow, o)
+		c.wait(ctx, r, all, slow)
+	}
+	for _, a := range all { // in the table's order: of two that ask for the same it is always the same one that is named
+		c.take(a, o)
 	}
 	r.reading.tell(ctx, o)
 }
 
 // wait asks those that can't answer from memory. Each has its own opinions, so that one that is left behind writes where
 // nobody reads.
-func (c *Checks) wait(ctx context.Context, r *Request, asked []*one, o *osm.Opinions) {
-	answers := make(chan answer, len(asked))
+func (c *Checks) wait(ctx context.Context, r *Request, all []answer, asked []int) {
+	type late struct {
+		at int
+		answer
+	}
+	answers := make(chan late, len(asked))
 	longest := time.Duration(0)
-	for _, k := range asked {
+	for _, at := range asked {
+		k := all[at].k
+		all[at] = answer{k, &osm.Opinions{}, errLate}
 		longest = max(longest, time.Duration(k.settings.Deadline))
 		go func() {
 			own := &osm.Opinions{}
 			err := k.guard.do(ctx, func(ctx context.Context) error { return k.look(ctx, r, own) })
-			answers <- answer{k, own, err}
+			answers <- late{at, answer{k, own, err}}
 		}()
 	}
 	within, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	overdue := make(chan struct{})
 	defer context.AfterFunc(within, func() { time.AfterFunc(grace, func() { close(overdue) }) })()
-	waiting := slices.Clone(asked)
-	for len(waiting) > 0 {
+	for range asked {
 		select {
 		case a := <-answers:
-			waiting = slices.DeleteFunc(waiting, func(k *one) bool { return k == a.k })
-			c.take(a, o)
+			all[a.at] = a.answer
 		case <-overdue:
-			for _, k := range waiting {
-				c.take(answer{k, &osm.Opinions{}, errLate}, o)
-			}
 			return
 		}
 	}

@@ -124,11 +124,11 @@ const (
 // opine writes a score, and what follows from it, into o. A scanner that requires nothing, or less, does not make all mail
 // spam.
 func (k *one) opine(by string, s score, cfg *Scanner, o *osm.Opinions) {
-	o.Score, o.ScoredBy, o.Advice = s.Score, by, s.Action
 	enough := cfg.Threshold
 	if enough == 0 {
 		enough = s.Required
 	}
+	o.Scores = append(o.Scores, osm.Score{By: by, Points: s.Score, Enough: max(enough, 0), Advice: s.Action})
 	rejected := cfg.Reject > 0 && s.Score >= cfg.Reject
 	if rejected {
 		enough = cfg.Reject

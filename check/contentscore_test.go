@@ -121,11 +121,11 @@ func scan(t *testing.T, change func(*Config), text string) osm.Opinions {
 // scannerAlive shows a real scanner good mail and bad.
 func scannerAlive(t *testing.T, by string, enable func(*Config)) {
 	t.Helper()
-	if o := scan(t, enable, plainMail); o.ScoredBy != by || o.Score >= 5 || o.Verdict.Stops() || len(o.Failed) > 0 {
+	if o := scan(t, enable, plainMail); o.Worst().By != by || o.Worst().Points >= 5 || o.Verdict.Stops() || len(o.Failed) > 0 {
 		t.Errorf("good mail: %+v", o)
 	}
 	o := scan(t, enable, spamMail)
-	if o.ScoredBy != by || o.Score < 10 || o.Verdict.Action != osm.Hold || o.Verdict.Rule != "check-"+by || !strings.Contains(o.Verdict.Detail, "GTUBE") {
+	if o.Worst().By != by || o.Worst().Points < 10 || o.Verdict.Action != osm.Hold || o.Verdict.Rule != "check-"+by || !strings.Contains(o.Verdict.Detail, "GTUBE") {
 		t.Errorf("bad mail: %+v", o)
 	}
 }
@@ -207,7 +207,7 @@ func unreliable(t *testing.T, by string, lies map[string]func(net.Conn), set fun
 						s.Deadline = osm.Duration(30 * time.Second)
 					}
 				}, spamMail)
-				if o.ScoredBy != "" || o.Verdict.Action != failure || !slices.Equal(o.Failed, []string{by}) {
+				if o.Worst().By != "" || o.Verdict.Action != failure || !slices.Equal(o.Failed, []string{by}) {
 					t.Errorf("on failure %s: %+v", failure, o)
 				}
 			}
@@ -247,7 +247,7 @@ func TestThresholds(t *testing.T) {
 		var o osm.Opinions
 		k.opine("rspamd", score{Score: c.score, Required: c.required, Symbols: []string{"A\x1b[2J", "B"}},
 			&Scanner{Threshold: c.threshold, Reject: c.reject}, &o)
-		if o.Score != c.score || o.ScoredBy != "rspamd" || o.Verdict.Action != c.want {
+		if o.Worst().Points != c.score || o.Worst().By != "rspamd" || o.Verdict.Action != c.want {
 			t.Errorf("%+v: %+v", c, o)
 		}
 		if strings.Contains(o.Verdict.Detail, "\x1b") {

@@ -44,7 +44,7 @@ func TestSpamAssassin(t *testing.T) {
 		cfg.SpamAssassin.Enabled, cfg.SpamAssassin.Address, cfg.SpamAssassin.Limit = true, "127.0.0.1:"+port, 2<<10
 		cfg.Content.Enabled = true // the other check wants to see more
 	}, strings.Replace(plainMail, "\r\n\r\n", "\r\n\r\n"+strings.Repeat("All is well.\r\n", 10_000), 1)+spamMail)
-	if o.ScoredBy != "spamassassin" || o.Score != 0 {
+	if o.Worst().By != "spamassassin" || o.Worst().Points != 0 {
 		t.Errorf("of a large message its beginning is shown: %+v", o)
 	}
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -163,6 +164,17 @@ func tried(m *osm.Message, v, found osm.Verdict) osm.Verdict {
 	v = demand(m, found)
 	v.ID = policy.ID(m, v.Rule)
 	return v
+}
+
+// withOpinions is the evidence of a verdict, and after it what the checks said beside.
+func withOpinions(findings []osm.Finding, o *osm.Opinions) []osm.Finding {
+	all := slices.Clip(findings)
+	for _, f := range check.Evidence(o) {
+		if !slices.ContainsFunc(findings, func(said osm.Finding) bool { return said.Fact == f.Fact }) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // peek answers before a message is complete: what the lists (and, for the gateway, the rules) say, then what the checks

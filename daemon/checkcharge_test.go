@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -19,11 +20,16 @@ func TestContentIsCharged(t *testing.T) {
 		c.Check.Rspamd.Enabled, c.Check.Rspamd.URL, c.Check.Rspamd.OnFailure = true, "http://127.0.0.1:1", osm.Hold
 	})
 	s.openChecks()
+	refused := ""
 	ask := func(n int, login, to, content string) osm.Verdict {
 		q := question(policy.Data, messageID(time.Now(), n), login, "192.0.2.9")
 		q.Message.Sender, q.Message.Recipients = "eve@far.example", []string{to}
 		q.Content, q.Whole = []byte(content), true
-		return s.ask(t.Context(), q)
+		v := s.ask(t.Context(), q)
+		if v.Action == osm.Reject && refused == "" {
+			refused = q.Message.ID
+		}
+		return v
 	}
 	for n, c := range []struct{ login, to, key string }{
 		{"bob@shop.example", "x@far.example", "login:bob@shop.example"},
@@ -37,6 +43,20 @@ func TestContentIsCharged(t *testing.T) {
 		t.Errorf("a dead scanner: %+v", v)
 	}
 	s.engine.Refused()
+	if err := s.flush(t.Context(), once); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := s.store.Trace(t.Context(), refused)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]string{}
+	for _, f := range kept.Verdict.Findings {
+		told[f.Fact] += f.Value
+	}
+	if want := map[string]string{"content": "an attachment's name ends with .exe", "extensions": "exe", "checks_failed": "rspamd"}; !maps.Equal(told, want) {
+		t.Errorf("the history tells what the checks said: %v, want %v", told, want)
+	}
 	keys := map[string]bool{}
 	for _, i := range s.alarm.book.All() {
 		keys[i.Key.String()+" "+i.Rule] = true

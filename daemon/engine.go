@@ -155,6 +155,9 @@ func (e *Engine) judge(m *osm.Message, p *detect.Prints) osm.Verdict {
 	if ofCheck(&v) {
 		v.Score = 0 // the detection has not stopped anybody: nobody is suspended, and nothing is released when it changes its mind
 	}
+	if m.Opinions != nil && v.Action != osm.Accept {
+		v.Findings = withOpinions(v.Findings, m.Opinions)
+	}
 	if found.Action == osm.Hold && v.Rule == found.Rule && e.Lane.Open(m, found, func(key osm.Key) bool { return e.ordinary(key, m.Time) }) {
 		return fastLane(found)
 	}

@@ -45,7 +45,7 @@ type Facts struct {
 	DMARC         string   `expr:"dmarc" doc:"none, pass or fail for the From domain; needs [check.dmarc] and the content"`
 	DMARCPolicy   string   `expr:"dmarc_policy" doc:"what the From domain asks receivers to do with failures: none, quarantine or reject"`
 	Greylist      string   `expr:"greylist" doc:"new, early (back too soon), passed or known; needs [check.greylist]"`
-	ContentScore  float64  `expr:"content_score" doc:"score of rspamd or SpamAssassin, by their own scale"`
+	ContentScore  float64  `expr:"content_score" doc:"score of rspamd or SpamAssassin, by its own scale; of both the one that is higher by its own threshold"`
 	ContentAction string   `expr:"content_action" doc:"what the scanner would do, in its own words"`
 	Links         []string `expr:"links" doc:"hosts that links in the content point to, once each"`
 	LinkCount     int      `expr:"link_count" doc:"how many links there are"`
@@ -79,7 +79,8 @@ func (f *Facts) setOpinions(o *osm.Opinions) {
 		}
 	}
 	f.DNSBLWeight, f.SPF, f.OwnSPF, f.DKIM, f.DMARC, f.DMARCPolicy, f.Greylist = o.Weight, o.SPF, o.OwnSPF, o.DKIM, o.DMARC, o.DMARCPolicy, o.Greylist
-	f.ContentScore, f.ContentAction = o.Score, o.Advice
+	worst := o.Worst()
+	f.ContentScore, f.ContentAction = worst.Points, worst.Advice
 	f.Links, f.LinkCount, f.Attachments, f.Extensions, f.Encrypted = o.Links, o.LinkCount, o.Attachments, o.Extensions, o.Encrypted
 	f.ChecksFailed = o.Failed
 }

@@ -131,7 +131,7 @@ func (e *explanation) write(w io.Writer) error {
 			fact("Score", "%.1f", v.Score)
 		}
 	}
-	if err := writeFindings(&b, e); err != nil {
+	if err := writeFindings(&b, e.findings()); err != nil {
 		return err
 	}
 	if len(e.Lines) > 0 {
@@ -145,14 +145,19 @@ func (e *explanation) write(w io.Writer) error {
 	return err
 }
 
-func writeFindings(b *strings.Builder, e *explanation) error {
-	var findings []osm.Finding
-	if e.Verdict != nil {
-		findings = e.Verdict.Findings
+// findings are those of the verdict, or else of the incident.
+func (e *explanation) findings() []osm.Finding {
+	if e.Verdict != nil && len(e.Verdict.Findings) > 0 {
+		return e.Verdict.Findings
 	}
-	if len(findings) == 0 && e.Incident != nil {
-		findings = e.Incident.Findings
+	if e.Incident != nil {
+		return e.Incident.Findings
 	}
+	return nil
+}
+
+// writeFindings writes the evidence of a verdict, where there is any.
+func writeFindings(b *strings.Builder, findings []osm.Finding) error {
 	if len(findings) == 0 {
 		return nil
 	}

@@ -68,6 +68,9 @@ func writeTrace(w io.Writer, t *store.Trace, width int) error {
 			fmt.Fprintf(&b, "%-11s %s\n", fact.name, osm.Printable(fact.value))
 		}
 	}
+	if err := writeFindings(&b, t.Verdict.Findings); err != nil {
+		return err
+	}
 	if len(t.Deliveries) > 0 {
 		b.WriteString("\nRecipients\n")
 		if err := deliveryTable(t).write(&b, width); err != nil {
