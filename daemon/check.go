@@ -62,8 +62,7 @@ func (s *session) familiar(m *osm.Message) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, known := s.engine.Detect.Explain(osm.Key{Kind: osm.KeyLogin, Value: m.Login}, m.Time)
-	return known && b.Messages > 0
+	return s.engine.Detect.HasSent(m.Login)
 }
 
 // eximWaits is how long all checks together may take when Exim asks: it must have its answer before it gives up.

@@ -43,6 +43,12 @@ func (d *Detector) Explain(key osm.Key, now time.Time) (b Baseline, ok bool) {
 	return b, true
 }
 
+// HasSent tells whether mail of a login was ever accepted. Unlike Explain it looks at nobody else.
+func (d *Detector) HasSent(login string) bool {
+	s := d.senders.index[window.Pair(hashText(login), uint64(osm.KeyLogin))]
+	return s != nil && s.sent >= 1
+}
+
 // named finds a sender by what people call it. It looks through all of them: several users may share a folder's name.
 func (d *Detector) named(key osm.Key) (found *sender) {
 	for _, s := range d.senders.ring {
