@@ -1,14 +1,16 @@
 package gateway
 
 import (
-	"os"
 	"sync/atomic"
 	"time"
 )
 
 // ids makes names for messages, for the history and until the upstream has given one: the second, the process and a counter,
 // each in base 62. They are no message ids of Exim's, so that nobody looks for them in its queue.
-type ids struct{ last atomic.Uint64 }
+type ids struct {
+	process uint64
+	last    atomic.Uint64
+}
 
 const (
 	digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -26,7 +28,7 @@ func (i *ids) next(now time.Time) string {
 	}
 	copy(id[:], "gw")
 	write(2, 8, uint64(max(now.Unix(), 0)))
-	write(8, 12, uint64(os.Getpid()))
+	write(8, 12, i.process)
 	write(12, 16, i.last.Add(1)%idMost)
 	return string(id[:])
 }
