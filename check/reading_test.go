@@ -58,6 +58,24 @@ func TestFactsWithoutTheCheck(t *testing.T) {
 	}
 }
 
+// TestListsWithoutLinks: what lists say of the client counts, whatever becomes of the content.
+func TestListsWithoutLinks(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		withLists(osm.Reject, ListConfig{Zone: "bl.example", Of: []string{OfClient, OfLink}})(c)
+		c.DNSBL.OnFailure, c.Content.Deadline = osm.Hold, osm.Duration(30*time.Millisecond)
+	})
+	b.zone.lists("9.2.0.192.bl.example", "127.0.0.2")
+	for range cap(b.places) {
+		b.places <- struct{}{}
+	}
+	for client, want := range map[string]osm.Action{"192.0.2.9": osm.Reject, "192.0.2.8": osm.Hold} {
+		o := b.at(&Request{Stage: AtData, Message: from(client), Content: []byte("\r\nhttp://link.example"), Whole: true})
+		if o.Verdict.Action != want || !slices.Equal(o.Failed, []string{"dnsbl", "content"}) {
+			t.Errorf("%s: %+v", client, o)
+		}
+	}
+}
+
 // TestHugeMessageIsGivenUp: it takes seconds to read to its end, and nobody waits for that.
 func TestHugeMessageIsGivenUp(t *testing.T) {
 	var text strings.Builder
