@@ -105,18 +105,6 @@ type Contact struct {
 // Contact is how to reach the owner of an account.
 func (p *Panel) Contact(account string) Contact { return p.maps.Load().contacts[account] }
 
-// Accounts are those that belong to a reseller, by name.
-func (p *Panel) Accounts(reseller string) []string {
-	var all []string
-	for account, c := range p.maps.Load().contacts {
-		if c.Reseller == reseller && reseller != "" {
-			all = append(all, account)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
 // Local tells whether mail for a domain (lower case) is delivered on this server.
 func (p *Panel) Local(domain string) bool {
 	_, ok := p.maps.Load().local[domain]

@@ -230,5 +230,5 @@ func (p *program) ticket(ctx context.Context, cfg *config.Config, g access.Guest
 	if err != nil {
 		return "", err
 	}
-	return cfg.Web.URL + cfg.Web.BasePath + "/ticket/" + secret, nil
+	return cfg.Web.TicketURL(secret), nil
 }

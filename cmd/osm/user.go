@@ -16,7 +16,6 @@ import (
 	"osm"
 	"osm/access"
 	"osm/config"
-	"osm/panel"
 	"osm/web"
 )
 
@@ -288,25 +287,16 @@ func (p *program) writeTokens(ctx context.Context, a *access.Access, name string
 }
 
 func (p *program) userTicket() *cobra.Command {
-	var inPanel bool
-	var role, page string
+	var page string
 	c := &cobra.Command{
 		Use:   "ticket NAME",
 		Short: "Print an address at which a browser is signed in, once and within a minute",
-		Long: "Prints an address at which a browser is signed in as a user, once and within a minute. With --panel NAME is a user of the\n" +
-			"hosting panel instead, who needs no account here: root sees everything, a reseller his customers' mail, everybody else\n" +
-			"his own. Panels' plugins use it.",
+		Long: "Prints an address at which a browser is signed in as a user, once and within a minute. Panels let their own users in, who\n" +
+			"need no account here: see osm panel.",
 		Args: wants(1, 1, "name the user"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withUsers(func(a *access.Access, loaded *config.Loaded, by string) error {
-				guest := access.Guest{User: args[0], Page: page}
-				if inPanel {
-					var err error
-					if guest, err = panelGuest(panel.Open(loaded.Panel, "/", p.now()), args[0], role, page); err != nil {
-						return err
-					}
-				}
-				secret, err := a.MakeTicket(c.Context(), guest, access.TicketFor, by)
+				secret, err := a.MakeTicket(c.Context(), access.Guest{User: args[0], Page: page}, access.TicketFor, by)
 				if err != nil {
 					return named(args[0], err)
 				}
@@ -321,31 +311,6 @@ func (p *program) userTicket() *cobra.Command {
 	}
 	p.configFlag(c)
 	p.jsonFlag(c)
-	f := c.Flags()
-	f.BoolVar(&inPanel, "panel", false, "NAME is a user of the hosting panel")
-	f.StringVar(&role, "role", "", "with --panel: the role to come in with (default admin for root, otherwise as the panel knows)")
-	f.StringVar(&page, "page", "", "the page to open, such as /held")
+	c.Flags().StringVar(&page, "page", "", "the page to open, such as /held")
 	return c
-}
-
-// panelGuest is a panel's user as a guest of ours.
-func panelGuest(p *panel.Panel, name, role, page string) (access.Guest, error) {
-	g := access.Guest{Name: name, Role: access.Customer, Accounts: []string{name}, Page: page}
-	if owned := p.Accounts(name); len(owned) > 0 {
-		g.Role, g.Accounts = access.Reseller, append(owned, name)
-	}
-	if name == "root" {
-		g.Role = access.Admin
-	}
-	if role != "" {
-		r, err := access.ParseRole(role)
-		if err != nil {
-			return g, usageError{err}
-		}
-		g.Role = r
-	}
-	if !g.Role.Bound() {
-		g.Accounts = nil
-	}
-	return g, nil
 }
