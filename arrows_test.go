@@ -19,6 +19,7 @@ var arrows = map[string][]string{
 	"osm":    {},
 	"access": {},
 	"action": {"chart", "incident", "window"}, // a digest has pictures
+	"cert":   {}, // what listens has one
 	"chart":  {}, "check": {}, "exim": {}, "fleet": {}, "netwatch": {}, "panel": {}, "store": {}, "tail": {},
 	"window":   {},
 	"track":    {"exim"}, // an entry goes in
@@ -28,8 +29,8 @@ var arrows = map[string][]string{
 	"incident": {"window"},
 	"hold":     {"window"},
 	"plugin":   {},
-	"gateway":  rooms,
-	"web":      append([]string{"chart"}, rooms...),
+	"gateway":  append([]string{"cert"}, rooms...),
+	"web":      append([]string{"cert", "chart"}, rooms...),
 	"config":   append([]string{"gateway", "web"}, rooms...),
 	"daemon":   append([]string{"chart", "config", "gateway", "web"}, rooms...),
 	// The simulated world and the laboratory are for tests, the demo and benchmarks: only commands may import them.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"osm"
+	"osm/cert"
 )
 
 // Gateway is the listening server.
@@ -92,12 +93,12 @@ func New(cfg Config, o Options) (*Gateway, error) {
 
 // prepare reads what Config.Check has seen already.
 func (g *Gateway) prepare() (err error) {
-	certificate, err := openCertificate(&g.cfg, g.options)
-	if err != nil {
-		return err
-	}
-	if certificate != nil {
-		g.tls = certificate.config()
+	if g.cfg.Certificate != "" {
+		own, err := cert.Open(g.cfg.Certificate, g.cfg.Key, g.options.Now, g.options.Logger)
+		if err != nil {
+			return err
+		}
+		g.tls = own.Config()
 	}
 	for _, n := range []struct {
 		from []string

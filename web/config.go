@@ -17,7 +17,7 @@ type Config struct {
 	URL      string       `toml:"url" doc:"Address under which browsers reach the pages, such as https://mail.example.org, without the base path: for passkeys, single sign-on and links. Empty: http://localhost with the port of listen."`
 	BasePath string       `toml:"base_path" doc:"Path below which a reverse proxy offers the pages, such as /osm."`
 	Trusted  []string     `toml:"trusted" doc:"Networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."`
-	TLSCert  string       `toml:"tls_cert" doc:"File with the certificate and those that follow it (PEM). With tls_key the pages are served by https."`
+	TLSCert  string       `toml:"tls_cert" doc:"File with the certificate and those that follow it (PEM); read again when it changes. With tls_key the pages are served by https."`
 	TLSKey   string       `toml:"tls_key" doc:"File with the certificate's key (PEM)."`
 	Frames   []string     `toml:"frames" doc:"Addresses of pages that may show osm inside of theirs, such as https://panel.example.org:2087."`
 	Session  osm.Duration `toml:"session" doc:"How long a sign-in lasts."`

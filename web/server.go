@@ -6,7 +6,6 @@ package web
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +22,7 @@ import (
 	"osm"
 	"osm/access"
 	"osm/action"
+	"osm/cert"
 	"osm/incident"
 	"osm/policy"
 	"osm/store"
@@ -160,11 +160,11 @@ func (s *Server) Listen(ctx context.Context) (serve func() error, err error) {
 		MaxHeaderBytes: mostHeader, ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return ctx }} // ends the live events too
 	if cfg.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
+		own, err := cert.Open(cfg.TLSCert, cfg.TLSKey, s.o.Now, s.o.Logger)
 		if err != nil {
-			return nil, fmt.Errorf("read the certificate of the pages: %w", err)
+			return nil, fmt.Errorf("serve the pages by https (web.tls_cert): %w", err)
 		}
-		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		server.TLSConfig = own.Config()
 	}
 	l, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {

@@ -1,4 +1,6 @@
-package gateway
+// Package cert keeps a server's certificate from its files, and reads it again when they change: renewals need no restart. It
+// leaves to others who listens, and where the files come from.
+package cert
 
 import (
 	"crypto/tls"
@@ -9,8 +11,8 @@ import (
 	"time"
 )
 
-// certificate is the server's, read again when one of its files changes.
-type certificate struct {
+// Certificate is a server's, read again when one of its files changes.
+type Certificate struct {
 	certPath, keyPath string
 	now               func() time.Time
 	log               *slog.Logger
@@ -24,15 +26,13 @@ type certificate struct {
 // lookEvery is the least time between two looks at the files.
 const lookEvery = time.Second
 
-func openCertificate(cfg *Config, o Options) (*certificate, error) {
-	if cfg.Certificate == "" {
-		return nil, nil
-	}
-	c := &certificate{certPath: cfg.Certificate, keyPath: cfg.Key, now: o.Now, log: o.Logger}
+// Open reads the certificate with those that follow it, and its key (both PEM). Now says the time; Logger is told of renewals.
+func Open(certPath, keyPath string, now func() time.Time, log *slog.Logger) (*Certificate, error) {
+	c := &Certificate{certPath: certPath, keyPath: keyPath, now: now, log: log}
 	return c, c.load()
 }
 
-func (c *certificate) load() error {
+func (c *Certificate) load() error {
 	stamp := c.written()
 	loaded, err := tls.LoadX509KeyPair(c.certPath, c.keyPath)
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *certificate) load() error {
 	return nil
 }
 
-func (c *certificate) written() (stamp [2]time.Time) {
+func (c *Certificate) written() (stamp [2]time.Time) {
 	for i, path := range []string{c.certPath, c.keyPath} {
 		if info, err := os.Stat(path); err == nil {
 			stamp[i] = info.ModTime()
@@ -53,7 +53,7 @@ func (c *certificate) written() (stamp [2]time.Time) {
 
 // get is for tls.Config. While the files do not fit together, as between the writing of one and the other, the old
 // certificate is used on.
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := c.now(); now.Sub(c.looked) >= lookEvery {
@@ -69,6 +69,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.loaded, nil
 }
 
-func (c *certificate) config() *tls.Config {
+// Config is for a server: TLS 1.2 and later (RFC 8996).
+func (c *Certificate) Config() *tls.Config {
 	return &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12}
 }
