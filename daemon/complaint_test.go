@@ -193,6 +193,36 @@ func TestComplaintsInMaildir(t *testing.T) {
 	}
 }
 
+// TestComplaintsOfNothing: reports of messages that are not there hold up nobody.
+func TestComplaintsOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"new", "cur"} {
+		if err := os.MkdirAll(filepath.Join(dir, "mail", name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := start(t, dir, func(c *config.Config) {
+		c.Check.ARF.Mailbox, c.Check.ARF.Every = filepath.Join(dir, "mail"), 10_000_000
+	})
+	id := d.sent(1)
+	good := map[int]string{0: "bob@far.example", boxMost + 1: "", 2 * boxMost: "eve@far.example"} // whatever the order of a folder is
+	for n := range 2*boxMost + 1 {
+		text := arf("abuse", "x@far.example", messageID(d.log.at, 999), fmt.Sprintf("n%d@here.example", n), time.Time{})
+		if to, ok := good[n]; ok {
+			text = arf("abuse", to, id, "m1@here.example", d.log.at)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "mail", "new", fmt.Sprintf("%03d", n)), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range good {
+		waitFor(t, "a complaint among many of nothing is done with", func() bool {
+			_, err := os.Stat(filepath.Join(dir, "mail", "cur", fmt.Sprintf("%03d:2,S", n)))
+			return err == nil
+		})
+	}
+}
+
 func TestComplaintsInMbox(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "mbox")

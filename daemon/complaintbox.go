@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,7 @@ type complaintBox struct {
 	path    string
 	told    string          // the latest trouble, which is told once
 	stay    map[string]bool // names in a Maildir that can't be moved
+	late    map[string]bool // and those that are not done with
 	size    int64           // of an mbox file when it was last looked at
 	read    int64           // how much of it was read
 	again   []early         // of it: they may have come before the log told of their messages
@@ -45,7 +47,7 @@ func (s *session) keepComplaints(ctx context.Context) {
 	if s.cfg.Check.ARF.Mailbox == "" {
 		return
 	}
-	box := &complaintBox{session: s, path: s.cfg.Check.ARF.Mailbox, stay: map[string]bool{}}
+	box := &complaintBox{session: s, path: s.cfg.Check.ARF.Mailbox, stay: map[string]bool{}, late: map[string]bool{}}
 	tick := time.NewTicker(time.Duration(s.cfg.Check.ARF.Every))
 	defer tick.Stop()
 	for {
@@ -122,6 +124,7 @@ func (b *complaintBox) maildir(ctx context.Context) error {
 	}
 	defer dir.Close()
 	var troubles []error
+	var again []string
 	for n := 0; n < boxMost; {
 		names, err := dir.Readdirnames(boxMost)
 		if err != nil { // io.EOF: that was all
@@ -131,10 +134,21 @@ func (b *complaintBox) maildir(ctx context.Context) error {
 			if b.stay[name] || strings.HasPrefix(name, ".") {
 				continue
 			}
+			if b.late[name] {
+				again = append(again, name)
+				continue
+			}
 			n++
 			if err := b.mail(ctx, name); err != nil {
 				troubles = append(troubles, err)
 			}
+		}
+	}
+	// What is new comes first, and of the rest each has its chance: whoever sends reports of nothing holds up nobody.
+	rand.Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
+	for _, name := range again[:min(len(again), boxMost)] {
+		if err := b.mail(ctx, name); err != nil {
+			troubles = append(troubles, err)
 		}
 	}
 	return errors.Join(troubles[:min(len(troubles), 5)]...)
@@ -158,20 +172,27 @@ func (b *complaintBox) mail(ctx context.Context, name string) error {
 		}
 	}
 	if !done {
+		mark(b.late, name)
 		return nil
 	}
+	delete(b.late, name)
 	read := name
 	if !strings.Contains(name, ":2,") {
 		read += ":2,S"
 	}
 	if err := os.Rename(path, filepath.Join(b.path, "cur", read)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		if len(b.stay) >= seenMost {
-			clear(b.stay)
-		}
-		b.stay[name] = true
+		mark(b.stay, name)
 		return fmt.Errorf("move a complaint that was read: %w", err)
 	}
 	return nil
+}
+
+// mark notes a name. There is no end to them: when there are too many all are forgotten.
+func mark(names map[string]bool, name string) {
+	if len(names) >= seenMost {
+		clear(names)
+	}
+	names[name] = true
 }
 
 // take counts a complaint, and tells whether it is done with: it is saved, or there is nothing more to come of it.
