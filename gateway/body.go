@@ -18,6 +18,7 @@ var (
 // commands in its content (SMTP smuggling, CVE-2023-51764 to 51766).
 type checker struct {
 	lineMost int
+	longest  int  // line so far that has ended, in bytes
 	line     int  // bytes of the current line so far
 	cr       bool // the last byte was CR
 	wrong    error
@@ -54,6 +55,7 @@ func (c *checker) see(b []byte) {
 		if c.wrong != nil {
 			return
 		}
+		c.longest = max(c.longest, c.line+i+1)
 		c.line, c.cr, b = 0, false, b[i+1:]
 	}
 	if len(b) == 0 {

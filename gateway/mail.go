@@ -48,10 +48,13 @@ func (s *session) mailFrom(c command) {
 	case !s.permitted(&p, "MAIL", mailParams):
 		return
 	}
+	var declared int64
 	size, given := p.param("SIZE")
-	declared, ok := parseSize(size)
+	if given {
+		declared, ok = parseSize(size)
+	}
 	switch {
-	case given && !ok:
+	case !ok:
 		s.refuse(501, "5.5.4", "SIZE must be a number")
 		return
 	case declared > s.sizeLimit():

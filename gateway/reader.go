@@ -19,9 +19,12 @@ type reader struct {
 	conn net.Conn
 	wait time.Duration // the longest silence
 	end  time.Time     // of a transfer; zero: only wait counts
+	set  deadline
 	buf  []byte
-	r, w int         // unread bytes are buf[r:w]
-	stop func() bool // asked before waiting; true ends the reading
+	// spare is the small buffer while buf is a big one.
+	spare []byte
+	r, w  int         // unread bytes are buf[r:w]
+	stop  func() bool // asked before waiting; true ends the reading
 }
 
 // errStopping says that the gateway ends and that the connection has nothing more to say.
@@ -46,8 +49,10 @@ func (r *reader) fill() error {
 	if r.w == len(r.buf) {
 		r.buf = append(r.buf, make([]byte, max(len(r.buf), smallBuffer))...)
 	}
-	if err := r.deadline(); err != nil {
-		return err
+	if until, due := r.set.next(r.wait, r.end); due {
+		if err := r.conn.SetReadDeadline(until); err != nil {
+			return err
+		}
 	}
 	if r.stop != nil && r.stop() {
 		return errStopping
@@ -58,18 +63,6 @@ func (r *reader) fill() error {
 		return nil
 	}
 	return err
-}
-
-func (r *reader) deadline() error {
-	return r.conn.SetReadDeadline(sooner(time.Now().Add(r.wait), r.end))
-}
-
-// sooner is the earlier of two times, of which the second may be none.
-func sooner(a, b time.Time) time.Time {
-	if b.IsZero() || a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // line reads one line of at most limit bytes and returns it without its CR LF. It is good until the next call.
@@ -110,15 +103,17 @@ func (r *reader) enlarge(b *buffers) {
 	big := b.get()
 	big = big[:cap(big)]
 	r.w = copy(big, r.unread())
-	r.r, r.buf = 0, big
+	r.r, r.buf, r.spare = 0, big, r.buf
 }
 
 func (r *reader) reduce(b *buffers) {
 	if len(r.buf) < bigBuffer || r.w-r.r > smallBuffer {
 		return
 	}
-	small := make([]byte, smallBuffer)
-	n := copy(small, r.unread())
+	if len(r.spare) < smallBuffer {
+		r.spare = make([]byte, smallBuffer)
+	}
+	n := copy(r.spare, r.unread())
 	b.put(r.buf)
-	r.buf, r.r, r.w = small, 0, n
+	r.buf, r.spare, r.r, r.w = r.spare, nil, 0, n
 }

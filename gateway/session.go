@@ -25,6 +25,7 @@ type session struct {
 	conn net.Conn // raw, or TLS over it
 	in   reader
 	out  []byte // answers not sent yet
+	sent deadline
 	door struct {
 		tls bool
 	}
@@ -238,7 +239,7 @@ func (s *session) secure() bool {
 		return false // the client has no ears for an answer
 	}
 	s.raw.SetDeadline(time.Time{})
-	s.conn, s.in.conn = conn, conn
+	s.conn, s.in.conn, s.in.set, s.sent = conn, conn, deadline{}, deadline{}
 	s.cipher = tls.CipherSuiteName(conn.ConnectionState().CipherSuite)
 	return true
 }
@@ -304,7 +305,7 @@ func (s *session) flush() bool {
 	if s.suspected {
 		s.slow()
 	}
-	if s.conn.SetWriteDeadline(time.Now().Add(time.Duration(s.g.cfg.Limit.Idle))) != nil {
+	if until, due := s.sent.next(s.in.wait, time.Time{}); due && s.conn.SetWriteDeadline(until) != nil {
 		return false
 	}
 	_, err := s.conn.Write(s.out)

@@ -19,6 +19,8 @@ type transfer struct {
 	kept    []byte // in the form of the wire, not sent yet
 	room    int64  // of the gateway's memory for it
 	judged  bool
+	whole   bool   // all of it was kept for the verdict
+	chunk   bool   // it goes by BDAT
 	to      *link  // where it goes; nil: nowhere (any more)
 	answer  []byte // said at the end in place of the upstream's answer
 	passage Passage
@@ -37,15 +39,15 @@ const (
 type buffers struct{ pool sync.Pool }
 
 func (b *buffers) get() []byte {
-	if p, ok := b.pool.Get().(*[]byte); ok {
-		return (*p)[:0]
+	if p, ok := b.pool.Get().(*[bigBuffer]byte); ok {
+		return p[:0]
 	}
 	return make([]byte, 0, bigBuffer)
 }
 
 func (b *buffers) put(p []byte) {
-	if cap(p) >= bigBuffer && cap(p) <= headerMost {
-		b.pool.Put(&p)
+	if cap(p) == bigBuffer {
+		b.pool.Put((*[bigBuffer]byte)(p[:bigBuffer]))
 	}
 }
 
@@ -53,6 +55,7 @@ func (s *session) newTransfer() *transfer {
 	t := &transfer{s: s, check: checker{lineMost: int(s.g.cfg.Limit.TextLine)}, kept: s.g.buffers.get()}
 	s.busy.Store(true)
 	s.in.end = s.g.options.Now().Add(time.Duration(s.g.cfg.Limit.Data))
+	s.in.set = deadline{} // hurry may have changed it
 	s.in.enlarge(&s.g.buffers)
 	return t
 }
@@ -133,7 +136,7 @@ func (t *transfer) abort() {
 // judge asks about the message and begins to send it where it shall go.
 func (t *transfer) judge(whole bool) {
 	s := t.s
-	t.judged = true
+	t.judged, t.whole = true, whole
 	if len(s.mail.recipients) == 0 { // all were discarded
 		t.answer = discarded
 		return
@@ -183,8 +186,17 @@ func (t *transfer) carryOut(v osm.Verdict) {
 	}
 }
 
-// begin says DATA to where the message goes. What it says against that becomes the answer.
+// ordinaryLine is the longest line of a message that every server has to take (RFC 5321 section 4.5.3.1.6).
+const ordinaryLine = 1000
+
+// begin says DATA to where the message goes. What it says against that becomes the answer. A message that is here whole goes
+// by BDAT (RFC 3030) where it can, which is one answer less to wait for. With long lines go-smtp's server (v0.25.1) loses it.
 func (t *transfer) begin(l *link) {
+	if t.whole && t.size > 0 && t.check.longest <= ordinaryLine && l.has("CHUNKING") {
+		t.chunk = true
+		t.goes(l)
+		return
+	}
 	said, err := l.ask("DATA")
 	switch {
 	case err != nil:
@@ -258,18 +270,13 @@ func (t *transfer) deliver() {
 	t.message.Size = t.size
 	t.tell(Sending)
 	l := t.to
-	t.kept = append(t.kept, theEnd...)
-	if err := l.write(t.kept); err != nil {
-		t.undelivered()
-		return
-	}
-	said, err := l.read()
+	said, err := t.last()
 	if err != nil {
 		t.undelivered()
 		return
 	}
 	l.open = !said.ok() // Postfix's smtpd_end_of_data_restrictions leave the transaction open
-	t.answer = said.clone().raw
+	t.answer = said.raw
 	t.passage.Code, t.passage.Text = said.code, said.text()
 	t.to = nil
 	if l != t.s.link {
@@ -288,6 +295,18 @@ func (t *transfer) deliver() {
 		t.s.g.counts.Held.Add(1)
 	}
 	t.tell(Accepted)
+}
+
+// last sends what is left and the end in one go, and reads the answer.
+func (t *transfer) last() (reply, error) {
+	if t.chunk {
+		return t.to.chunk(unstuff(t.kept), &t.s.g.buffers)
+	}
+	t.kept = append(t.kept, theEnd...)
+	if err := t.to.write(t.kept); err != nil {
+		return reply{}, err
+	}
+	return t.to.read()
 }
 
 // undelivered is what is left when the connection breaks between the message's end and the answer: nobody but the

@@ -30,6 +30,7 @@ type link struct {
 	conn   net.Conn
 	in     reader
 	out    []byte // not sent yet
+	sent   deadline
 	raw    []byte // room for replies
 	offers capabilities
 	told   peer // who it takes the client for
@@ -224,6 +225,29 @@ func (l *link) exchange() (reply, error) {
 	return l.read()
 }
 
+// chunk sends a message by BDAT (RFC 3030). The end is a chunk of its own: when the connection breaks within a chunk,
+// go-smtp's server (v0.25.1) takes what has come for all of it, and must not take it for the whole message.
+func (l *link) chunk(message []byte, b *buffers) (reply, error) {
+	out := b.get()
+	out = append(fmt.Appendf(out, "BDAT %d\r\n", len(message)), message...)
+	out = append(out, "BDAT 0 LAST\r\n"...)
+	err := l.write(out)
+	b.put(out)
+	if err != nil {
+		return reply{}, err
+	}
+	said, err := l.read()
+	if err != nil || said.code == 421 {
+		return said, err
+	}
+	if !said.ok() { // the end is refused for that
+		said = said.clone()
+		_, err = l.read()
+		return said, err
+	}
+	return l.read()
+}
+
 func (l *link) read() (reply, error) {
 	said, err := readReply(&l.in, l.raw[:0])
 	l.raw = said.raw[:0:cap(said.raw)]
@@ -238,8 +262,10 @@ func (l *link) flush() error {
 }
 
 func (l *link) write(b []byte) error {
-	if err := l.conn.SetWriteDeadline(time.Now().Add(l.in.wait)); err != nil {
-		return err
+	if until, due := l.sent.next(l.in.wait, time.Time{}); due {
+		if err := l.conn.SetWriteDeadline(until); err != nil {
+			return err
+		}
 	}
 	_, err := l.conn.Write(b)
 	return err
