@@ -197,7 +197,7 @@ func (d *dialogue) hold(t *testing.T, with model) []exchange {
 			}
 		}
 	}
-	return append(all, exchange{"the end", afterwards(c)})
+	return all
 }
 
 // encrypt begins TLS. Whose certificate it is, is not what is looked at here.
@@ -219,17 +219,6 @@ func answer(c *talker) string {
 		return closed
 	}
 	return strings.TrimRight(strings.ReplaceAll(text, "\r\n", " / "), " /")
-}
-
-// afterwards tells whether a server has ended the connection by itself.
-func afterwards(c *talker) string {
-	if err := c.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
-		return closed
-	}
-	if _, err := c.in.ReadByte(); errors.Is(err, os.ErrDeadlineExceeded) {
-		return "open"
-	}
-	return closed
 }
 
 func modelExim(t *testing.T) model {
