@@ -107,7 +107,7 @@ func logSource(log *tail.Status) Source {
 		one.State, one.Text = Problem, log.State.String()+": "+log.Error
 		one.Advised = "it is read again as soon as it is there; set exim.log when Exim writes to another place now"
 	case log.Gaps > 0 || len(log.Skipped) > 0:
-		one.State, one.Text = Notice, fmt.Sprintf("lines may be missing in %d places: %s", log.Gaps+int64(len(log.Skipped)), log.LastGap)
+		one.State, one.Text = Notice, fmt.Sprintf("lines may be missing (%d times so far): %s", log.Gaps+int64(len(log.Skipped)), log.LastGap)
 	}
 	return one
 }

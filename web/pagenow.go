@@ -39,6 +39,7 @@ type incidentCase struct {
 	Held      int
 	Sentence  template.HTML
 	Undoing   template.HTML
+	Next      template.HTML // what remains to be done when osm was right; "" where nothing is known to help
 	Strongest []osm.Finding
 }
 
@@ -183,6 +184,11 @@ func (s *Server) caseFor(r *http.Request, say *speech, i incident.Incident, mode
 	}
 	if c.Undoing, err = say.say(undo); err != nil {
 		return nil, err
+	}
+	if key := "next." + i.Rule; i.Live() && say.plainText(key) != "" {
+		if c.Next, err = say.say(key, "who", cutRunes(i.Key.Value, 200)); err != nil {
+			return nil, err
+		}
 	}
 	for _, f := range i.Findings {
 		if f.Weight > 0 && len(c.Strongest) < shownFindings {
