@@ -20,9 +20,10 @@ const (
 	longestLine = 200 // runes
 )
 
-// NewSample makes one of decoded headers and the beginning of a body.
+// NewSample makes one of decoded headers and the beginning of a body. Addresses in From and To are no secret: the envelope shows
+// them too.
 func NewSample(id, from, to, subject string, body []byte) Sample {
-	s := Sample{ID: id, From: Redact(from), To: Redact(to), Subject: Redact(subject)}
+	s := Sample{ID: id, From: redact(from, maskHeaderWord), To: redact(to, maskHeaderWord), Subject: Redact(subject)}
 	for line := range strings.Lines(string(body)) {
 		if len(s.Lines) == mostLines {
 			break
@@ -40,7 +41,9 @@ const linkMask = "[link]"
 // Redact masks a line of text: of words that hold a digit every letter and digit becomes #, links become [link].
 // White space, line ends too, becomes single spaces; what is invisible, and bytes that are not UTF-8, become a
 // question mark. It is cut to 200 runes.
-func Redact(line string) string {
+func Redact(line string) string { return redact(line, maskWord) }
+
+func redact(line string, mask func(word string) string) string {
 	var out strings.Builder
 	runes := 0
 	for word := range strings.FieldsFuncSeq(line, unicode.IsSpace) {
@@ -48,7 +51,7 @@ func Redact(line string) string {
 			out.WriteByte(' ')
 			runes++
 		}
-		for _, r := range maskWord(word) {
+		for _, r := range mask(word) {
 			if runes == longestLine {
 				return strings.TrimRight(out.String(), " ")
 			}
@@ -62,13 +65,25 @@ func Redact(line string) string {
 	return strings.TrimRight(out.String(), " ")
 }
 
-func maskWord(word string) string {
-	visible := strings.Map(func(r rune) rune {
+func visibleWord(word string) string {
+	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
 	}, strings.ToValidUTF8(word, "?"))
+}
+
+// maskHeaderWord leaves addresses as they are, but for links in their clothes.
+func maskHeaderWord(word string) string {
+	if masked := maskWord(word); masked == linkMask || !strings.Contains(word, "@") {
+		return masked
+	}
+	return visibleWord(word)
+}
+
+func maskWord(word string) string {
+	visible := visibleWord(word)
 	lower := strings.ToLower(visible)
 	switch {
 	case strings.Contains(lower, "//"), strings.Contains(lower, "www."), strings.Contains(lower, "mailto:"),

@@ -33,6 +33,13 @@ func TestSampleIsSmall(t *testing.T) {
 	}
 }
 
+func TestSampleShowsAddresses(t *testing.T) {
+	s := NewSample("id", "Code 77 <a7@x.example>", "b.c46@far.example,\u202e x9@y.example//z", "for b46@far.example", nil)
+	if s.From != "Code ## <a7@x.example>" || s.To != "b.c46@far.example,? [link]" && s.To != "b.c46@far.example, ? [link]" || s.Subject != "for ###@###.#######" {
+		t.Errorf("%+v", s)
+	}
+}
+
 func FuzzRedact(f *testing.F) {
 	for _, s := range []string{"code 1234", "https://a/b?c=d", "\xff\x00\u202e9", strings.Repeat("wörd4 ", 100),
 		"http:\u00a0//x", "０１２", "[link]7",

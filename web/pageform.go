@@ -78,6 +78,9 @@ func (s *Server) orderForm(r *http.Request) (notice, error) {
 	if undoable(d) {
 		n.Deed = d.ID
 	}
+	if id := r.PostFormValue("incident"); id != "" && ViewerOf(r.Context()).May(CloseIncidents) { // whoever is trusted again is no case any more
+		return n, s.closeIncident(r.Context(), id, o.Reason)
+	}
 	return n, nil
 }
 
