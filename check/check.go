@@ -161,9 +161,11 @@ type answer struct {
 // Look asks every check that is about this message and can say something at this stage, all at once, and writes what they
 // said into o. It returns when all have answered or their deadlines, or that of ctx, are over.
 func (c *Checks) Look(ctx context.Context, r *Request, o *osm.Opinions) {
-	wanted, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r.reading = c.read(wanted, r.Content)
+	if r.Content != nil {
+		wanted, cancel := context.WithCancel(ctx)
+		defer cancel()
+		r.reading = c.read(wanted, r.Content)
+	}
 	all := make([]answer, 0, len(c.table))
 	var slow []int
 	for _, k := range c.table {

@@ -10,7 +10,8 @@ import (
 	"osm"
 )
 
-// reading is what one message's content tells by itself. It is read once for all checks, beside what they ask others.
+// reading is what one message's content tells by itself. It is read once for all checks, beside what they ask others; nil is
+// that of no content.
 type reading struct {
 	done    chan struct{}   // closed when the rest is there
 	over    <-chan struct{} // closed when nobody waits any longer
@@ -21,11 +22,8 @@ type reading struct {
 // newPlaces makes room for readings: half of the processors, so that verdicts and the log have theirs whatever is sent.
 func newPlaces() chan struct{} { return make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)) }
 
-// read begins to read a content; nil where there is none. The deadline of [check.content] and ctx end it, and the wait for a place.
+// read begins to read a content. The deadline of [check.content] and ctx end it, and the wait for a place.
 func (c *Checks) read(ctx context.Context, text []byte) *reading {
-	if text == nil {
-		return nil
-	}
 	within, cancel := context.WithTimeout(ctx, time.Duration(c.cfg.Content.Deadline))
 	r := &reading{done: make(chan struct{}), over: within.Done()}
 	go func() {
@@ -65,6 +63,9 @@ func (r *reading) wait(ctx context.Context) (content, error) {
 
 // tell writes what was read into o.
 func (r *reading) tell(ctx context.Context, o *osm.Opinions) {
+	if r == nil {
+		return
+	}
 	read, err := r.wait(ctx)
 	if err != nil {
 		if !slices.Contains(o.Failed, contentName) {
