@@ -82,8 +82,14 @@ func TestRewriting(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got, err := sink.Wait(ctx, func(r *lab.Received) bool { return strings.Contains(string(r.Data), body) })
-			if err != nil {
+			var got []string
+			seen := map[*lab.Received]bool{} // on a crowded machine a recipient may come in a second transaction
+			if _, err := sink.Wait(ctx, func(r *lab.Received) bool {
+				if !seen[r] && strings.Contains(string(r.Data), body) {
+					seen[r], got = true, append(got, r.Recipients...)
+				}
+				return len(got) >= len(recipients)
+			}); err != nil {
 				t.Fatal(err)
 			}
 			want := slices.Clone(recipients)
@@ -91,10 +97,10 @@ func TestRewriting(t *testing.T) {
 				want[0] = "xn--jos-dma@far.example" // as Exim writes it to a receiver without SMTPUTF8
 			}
 			slices.Sort(want)
-			slices.Sort(got.Recipients)
+			slices.Sort(got)
 			unquote := strings.NewReplacer(`"`, "") // as the sink does
-			if unquote.Replace(strings.Join(want, "\n")) != unquote.Replace(strings.Join(got.Recipients, "\n")) {
-				t.Errorf("to %q instead of %q", got.Recipients, recipients)
+			if unquote.Replace(strings.Join(want, "\n")) != unquote.Replace(strings.Join(got, "\n")) {
+				t.Errorf("to %q instead of %q", got, recipients)
 			}
 			if len(slices.Collect(places(t, q))) != 0 {
 				t.Error("something is left in the queue")
