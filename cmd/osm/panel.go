@@ -66,6 +66,7 @@ func (p *program) panelCommand(use, short, long string, run func(c *cobra.Comman
 		Use:   use + " [PANEL...]",
 		Short: short,
 		Long:  long + "\n\nPanels (without a name those that are found):\n" + panelNames(),
+		Args:  cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			i, err := p.panelInstaller(root)
 			if err != nil {
