@@ -305,6 +305,43 @@ func TestSessions(t *testing.T) {
 	_ = guest
 }
 
+// TestIdleSessions: a session that is used lasts until its time, one that is not ends before, and one that was ended stays so.
+func TestIdleSessions(t *testing.T) {
+	a, c := open(t)
+	ctx := t.Context()
+	s := a.Sessions()
+	s.Idle = time.Hour
+	deadline := c.at.Add(150 * time.Minute)
+	data, err := SessionCodec{}.Encode(deadline, map[string]any{UserValue: "alice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{"used", "unused"} {
+		if err := s.CommitCtx(ctx, token, data, deadline); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		pass  time.Duration
+		token string
+		there bool
+	}{{50 * time.Minute, "used", true}, {50 * time.Minute, "used", true}, {0, "unused", false}, {40 * time.Minute, "used", true}, {11 * time.Minute, "used", false}} {
+		c.at = c.at.Add(step.pass)
+		if _, there, err := s.FindCtx(ctx, step.token); there != step.there || err != nil {
+			t.Errorf("%s at %s: %t, %v", step.token, c.at, there, err)
+		}
+	}
+	if data, err = (SessionCodec{}).Encode(c.at.Add(time.Hour), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.used(ctx, "ended", data, time.Time{}); err != nil { // a request that began before
+		t.Fatal(err)
+	}
+	if _, there, err := s.FindCtx(ctx, "ended"); there || err != nil {
+		t.Errorf("a session that was ended is there again, %v", err)
+	}
+}
+
 // TestStrangersSessions: sign-ins that nobody finishes do not push out those of users and guests.
 func TestStrangersSessions(t *testing.T) {
 	a, c := open(t)

@@ -57,12 +57,15 @@ func (SessionCodec) Decode(blob []byte) (time.Time, map[string]any, error) {
 }
 
 // Sessions is where scs keeps sessions. Their tokens are hashed before they get here (SessionManager.HashTokenInStore).
-type Sessions struct{ access *Access }
+type Sessions struct {
+	Idle   time.Duration // after which one that is not used ends; 0: none does before its time
+	access *Access
+}
 
 var _ scs.CtxStore = Sessions{}
 
 // Sessions returns the store of sessions.
-func (a *Access) Sessions() Sessions { return Sessions{a} }
+func (a *Access) Sessions() Sessions { return Sessions{access: a} }
 
 // mostUnknown bounds what strangers can make: a sign-in that waits for its second step has a session too. The ones that end
 // first go.
@@ -74,11 +77,43 @@ func (s Sessions) FindCtx(ctx context.Context, token string) (data []byte, found
 	if err != nil {
 		return nil, false, err
 	}
-	err = db.QueryRowContext(ctx, "SELECT data FROM session WHERE token = ? AND expires > ?", token, s.access.now().UnixMilli()).Scan(&data)
+	var expires int64
+	err = db.QueryRowContext(ctx, "SELECT data, expires FROM session WHERE token = ? AND expires > ?", token, s.access.now().UnixMilli()).
+		Scan(&data, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
+	if err == nil && s.Idle > 0 {
+		err = s.used(ctx, token, data, time.UnixMilli(expires))
+	}
 	return data, err == nil, err
+}
+
+// seldom is the share of Idle that must have passed before its use is written down: not every request writes.
+const seldom = 20
+
+// used lets a session last from now on. One that was ended meanwhile stays ended.
+func (s Sessions) used(ctx context.Context, token string, data []byte, expires time.Time) error {
+	var d sessionData
+	if err := json.Unmarshal(data, &d); err != nil {
+		return fmt.Errorf("read a session: %w", err)
+	}
+	until := s.atMost(d.Deadline)
+	if until.Sub(expires) < s.Idle/seldom {
+		return nil
+	}
+	return s.access.write(ctx, func(tx *sql.Tx, _ func(Change) error) error {
+		_, err := tx.Exec("UPDATE session SET expires = ? WHERE token = ?", until.UnixMilli(), token)
+		return err
+	})
+}
+
+// atMost is when a session ends that is not used any more.
+func (s Sessions) atMost(deadline time.Time) time.Time {
+	if idle := s.access.now().Add(s.Idle); s.Idle > 0 && idle.Before(deadline) {
+		return idle
+	}
+	return deadline
 }
 
 // CommitCtx implements scs.CtxStore.
@@ -96,7 +131,7 @@ func (s Sessions) CommitCtx(ctx context.Context, token string, data []byte, expi
 			return err
 		}
 		_, err := tx.Exec("INSERT OR REPLACE INTO session (token, user, data, expires) VALUES (?, ?, ?, ?)", token, user, data,
-			expires.UnixMilli())
+			s.atMost(expires).UnixMilli())
 		if err != nil {
 			return err
 		}

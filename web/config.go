@@ -21,6 +21,7 @@ type Config struct {
 	TLSKey   string       `toml:"tls_key" doc:"File with the certificate's key (PEM)."`
 	Frames   []string     `toml:"frames" doc:"Addresses of pages that may show osm inside of theirs, such as https://panel.example.org:2087."`
 	Session  osm.Duration `toml:"session" doc:"How long a sign-in lasts."`
+	Idle     osm.Duration `toml:"idle" doc:"How long a sign-in lasts while it is not used; a page of osm's that is open in a browser uses it. 0: as long as session says."`
 	LinkFor  osm.Duration `toml:"link_for" doc:"How long a link lasts with which a customer sees his held mail without a password."`
 	Metrics  string       `toml:"metrics" doc:"Who may read /metrics: local (programs on this server, and tokens with the scope metrics), token (only those) or off."`
 	OIDC     OIDC         `toml:"oidc" doc:"Single sign-on with OpenID Connect. Users must be known here already (osm user add --oidc): nobody becomes one by it."`
@@ -36,7 +37,7 @@ type OIDC struct {
 
 // DefaultConfig is what an empty file means.
 func DefaultConfig() Config {
-	return Config{Listen: "127.0.0.1:8025", Session: osm.Duration(12 * time.Hour), LinkFor: osm.Duration(72 * time.Hour),
+	return Config{Listen: "127.0.0.1:8025", Session: osm.Duration(12 * time.Hour), Idle: osm.Duration(2 * time.Hour), LinkFor: osm.Duration(72 * time.Hour),
 		Metrics: MetricsLocal, OIDC: OIDC{Claim: "email"}}
 }
 
@@ -66,6 +67,9 @@ func (c *Config) Check(report func(key, problem string)) {
 	}
 	if d := time.Duration(c.Session); d < 5*time.Minute || d > 90*24*time.Hour {
 		report("session", "must be between 5m and 90d")
+	}
+	if d := time.Duration(c.Idle); d != 0 && (d < 5*time.Minute || d > 90*24*time.Hour) {
+		report("idle", "must be between 5m and 90d, or 0")
 	}
 	if d := time.Duration(c.LinkFor); d < 5*time.Minute || d > 90*24*time.Hour {
 		report("link_for", "must be between 5m and 90d")

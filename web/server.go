@@ -84,6 +84,7 @@ type Server struct {
 	policy   string    // Content-Security-Policy
 	zippers  sync.Pool // of *gzip.Writer
 	reports  reports
+	memory   memory
 }
 
 // Limits of what a client may send, and of how long that may take.
@@ -136,8 +137,9 @@ func New(o Options) (*Server, error) {
 
 // openSessions prepares how browsers stay signed in.
 func (s *Server) openSessions() {
-	s.sessions = &scs.SessionManager{Lifetime: time.Duration(s.o.Config.Session), Store: s.o.Access.Sessions(), Codec: access.SessionCodec{},
-		HashTokenInStore: true}
+	kept := s.o.Access.Sessions()
+	kept.Idle = time.Duration(s.o.Config.Idle)
+	s.sessions = &scs.SessionManager{Lifetime: time.Duration(s.o.Config.Session), Store: kept, Codec: access.SessionCodec{}, HashTokenInStore: true}
 	passkeys, err := s.o.Access.Passkeys(s.o.Config.Origin())
 	if err != nil {
 		s.o.Logger.Info("there are no passkeys: web.url must have a name", "error", err)
