@@ -250,7 +250,7 @@ func (s *Server) senders(ctx context.Context, q SenderQuery) (*SenderList, error
 	if limit == 0 {
 		limit = listRows
 	}
-	report, err := s.history(ctx).Report(ctx, store.ReportQuery{Since: q.Since, Until: q.Until, Limit: limit, Order: order, Rank: []osm.KeyKind{q.Kind}})
+	report, err := s.report(ctx, store.ReportQuery{Since: q.Since, Until: q.Until, Limit: limit, Order: order, Rank: []osm.KeyKind{q.Kind}})
 	if err != nil {
 		return nil, err
 	}
@@ -350,9 +350,12 @@ func (s *Server) senderNow(v *Viewer, p *Sender) error {
 	return nil
 }
 
+// lookMost is how many messages are looked through one by one for a part of a list: then the viewer is asked whether to go on.
+const lookMost = 300_000
+
 // messages lists what a filter finds, the newest first.
 func (s *Server) messages(ctx context.Context, f store.Filter) (*MessagePage, error) {
-	f.Limit = min(max(f.Limit, 0), listMost)
+	f.Limit, f.Most = min(max(f.Limit, 0), listMost), lookMost
 	page, err := s.history(ctx).Search(ctx, f)
 	if err != nil {
 		return nil, err
@@ -384,11 +387,11 @@ func (s *Server) verdict(ctx context.Context, id string) (*Verdict, error) {
 // delivery is how receivers take our mail.
 func (s *Server) delivery(ctx context.Context, since, until time.Time) (*DeliveryReport, error) {
 	s.span(&since, &until, overviewDay)
-	report, err := s.history(ctx).Report(ctx, store.ReportQuery{Since: since, Until: until, Rank: []osm.KeyKind{}})
+	report, err := s.report(ctx, store.ReportQuery{Since: since, Until: until, Rank: []osm.KeyKind{}})
 	if err != nil {
 		return nil, err
 	}
-	answers, err := s.history(ctx).Answers(ctx, since, until, listMost)
+	answers, err := s.answers(ctx, since, until)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"osm/web"
 )
 
 // TestBrowser drives every page in a real Chromium, against a real daemon that a real Exim asks.
@@ -114,6 +117,14 @@ func testPages(t *testing.T, w *world, parent context.Context, places []string) 
 	b := open(t, parent, w.base)
 	b.signIn("admin")
 	b.clean("sign-in")
+	var own web.OwnRules
+	w.must(w.ask(http.MethodGet, "rules/own", nil, &own))
+	if len(own.Trials) == 0 {
+		t.Error("the flows have tried no rule")
+	}
+	for _, trial := range own.Trials[:min(1, len(own.Trials))] {
+		places = append(places, "/rules/trials/"+trial.ID)
+	}
 	for i, path := range places {
 		b.do(chromedp.EmulateViewport(1280, 900))
 		if status := b.goTo(path); status != 200 {
@@ -134,11 +145,17 @@ func testPages(t *testing.T, w *world, parent context.Context, places []string) 
 		b.dark(true)
 		b.accessible(checker, path+" (dark)", `runOnly: ["color-contrast"], `)
 		b.shoot(dir, name, "dark")
-		b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
+		b.do(chromedp.EmulateViewport(360, 780, chromedp.EmulateMobile))
 		if wide := eval[float64](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
 			t.Errorf("%s is %v pixels wider than a phone: %s", path, wide, eval[string](b, widest))
 		}
 		b.shoot(dir, name, "phone")
+		if strings.HasPrefix(path, "/incidents/") {
+			b.do(chromedp.EmulateViewport(1000, 1400))
+			command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+			b.shoot(dir, name, "print")
+			command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+		}
 		b.clean(path)
 	}
 	t.Logf("pictures are in %s", dir)

@@ -34,6 +34,9 @@ func testTOTP(t *testing.T, w *world, parent context.Context) {
 		t.Fatalf("without the second factor she is at %s", b.where())
 	}
 	b.goTo("/login/code")
+	b.shoot(album(t), "code", "light")
+	b.do(chromedp.EmulateViewport(360, 780, chromedp.EmulateMobile))
+	b.shoot(album(t), "code", "phone")
 	for _, try := range []struct {
 		code string
 		in   bool

@@ -24,6 +24,7 @@ import (
 	"osm/daemon"
 	"osm/exim"
 	"osm/lab"
+	"osm/policy"
 	"osm/sim"
 	"osm/tail"
 	"osm/web"
@@ -84,6 +85,7 @@ func newWorld(t *testing.T) *world {
 	w.startDaemon()
 	w.addUsers()
 	w.holdMail()
+	w.fillLists()
 	return w
 }
 
@@ -248,6 +250,16 @@ func (w *world) holdMail() {
 		var h web.Held
 		return w.ask(http.MethodGet, "held", nil, &h) == nil && h.Held == 4
 	})
+}
+
+// fillLists blocks, allows and suspends.
+func (w *world) fillLists() {
+	for _, o := range []web.Order{{What: policy.Block, Key: osm.Key{Kind: osm.KeyClient, Value: "192.0.2.99"}, For: osm.Duration(time.Hour), Reason: hostile},
+		{What: policy.Allow, Key: osm.Key{Kind: osm.KeySenderDomain, Value: "friend.example"}, Reason: "our own"}} {
+		w.must(w.ask(http.MethodPost, "orders", o, nil))
+	}
+	w.must(w.ask(http.MethodPost, "suspensions", web.SuspendOrder{What: web.Suspend, Key: osm.Key{Kind: osm.KeyLogin, Value: "gone@osm.test"},
+		For: osm.Duration(time.Hour), Reason: "asked for it"}, nil))
 }
 
 // until waits for something to become true.

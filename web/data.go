@@ -129,7 +129,7 @@ type Answer struct {
 // MessagePage is a part of a list of messages, the newest first.
 type MessagePage struct {
 	Messages []Message `json:"messages"`
-	Next     string    `json:"next,omitempty"` // for the after of the next page; "" when this is all
+	Next     string    `json:"next,omitempty"` // for the after of the next page; "" when this is all. A page can end before it is full, when much was looked through
 }
 
 // Trace is one message with all that is known of it.
