@@ -6,9 +6,9 @@ import "time"
 // it is set later than necessary by an eighth and left alone until that is used up.
 type deadline struct{ until time.Time }
 
-// next is for something that may take wait from now on, but not longer than to end, which may be zero. It tells whether the
+// nextDeadline is for something that may take wait from now on, but not longer than to end, which may be zero. It tells whether the
 // deadline is to be set, and to when; until then the one set before is good.
-func (d *deadline) next(wait time.Duration, end time.Time) (until time.Time, due bool) {
+func (d *deadline) nextDeadline(wait time.Duration, end time.Time) (until time.Time, due bool) {
 	now := time.Now()
 	least, most := sooner(now.Add(wait), end), sooner(now.Add(wait+wait/8), end)
 	if !d.until.Before(least) && !d.until.After(most) {

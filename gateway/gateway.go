@@ -31,7 +31,7 @@ import (
 type Options struct {
 	// Ask decides. It is called from many goroutines: at policy.Connect, Mail and Rcpt (about that one recipient), as far as
 	// reject_at lets a refusal be spoken there or a tarpit wants to know, and once at policy.Data about the whole message,
-	// with the content that is known then.
+	// with the content that is known then. It keeps neither r nor the message in it, but may keep the content.
 	Ask func(ctx context.Context, r *policy.Request) osm.Verdict
 
 	// Content is how many bytes of a message Ask wants to see; 0: its header is enough.

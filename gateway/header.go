@@ -32,16 +32,17 @@ func readHeader(b []byte, m *osm.Message) {
 		if !ok {
 			continue
 		}
-		switch strings.ToLower(strings.TrimRight(string(name), " \t")) {
-		case "subject":
+		name = bytes.TrimRight(name, " \t")
+		switch {
+		case bytes.EqualFold(name, []byte("subject")):
 			if !m.HasSubject {
 				m.Subject, m.HasSubject = decodeWords(unfold(value)), true
 			}
-		case "from":
+		case bytes.EqualFold(name, []byte("from")):
 			if m.From == "" {
 				m.From = check.FirstAddress(unfold(value))
 			}
-		case "message-id":
+		case bytes.EqualFold(name, []byte("message-id")):
 			if m.MessageID == "" {
 				m.MessageID = strings.TrimSuffix(strings.TrimPrefix(unfold(value), "<"), ">")
 			}
@@ -63,7 +64,7 @@ func fieldEnd(b []byte) int {
 }
 
 func unfold(b []byte) string {
-	return strings.TrimSpace(strings.ReplaceAll(string(b), "\r\n", ""))
+	return strings.ReplaceAll(string(bytes.TrimSpace(b)), "\r\n", "")
 }
 
 // decodeWords undoes RFC 2047; what can't be decoded stays as it is.

@@ -72,7 +72,7 @@ func (s *session) mailFrom(c command) {
 		return
 	}
 	s.mail.begun, s.link.open = true, true
-	s.forward("MAIL FROM:<"+p.text+">"+p.written, pending{mail: true})
+	s.forward("MAIL FROM:<", &p, pending{mail: true})
 }
 
 // finishIfIdle ends a message that was refused before anything of it was sent.
@@ -155,7 +155,7 @@ func (s *session) rcptTo(c command) {
 		s.mail.discarded = append(s.mail.discarded, p.text)
 		s.say(250, "2.1.5", "OK")
 	default:
-		s.forward("RCPT TO:<"+p.text+">"+p.written, pending{rcpt: &p})
+		s.forward("RCPT TO:<", &p, pending{rcpt: &p})
 	}
 }
 
@@ -205,9 +205,11 @@ func refusal(v osm.Verdict) (code int, enhanced string) {
 	return 451, "4.7.1"
 }
 
-// forward gathers a command for the upstream; its answer is due.
-func (s *session) forward(line string, p pending) {
-	s.link.out = append(append(s.link.out, line...), "\r\n"...)
+// forward gathers a command with an address for the upstream; its answer is due.
+func (s *session) forward(command string, address *path, p pending) {
+	for _, part := range [...]string{command, address.text, ">", address.written, "\r\n"} {
+		s.link.out = append(s.link.out, part...)
+	}
 	s.queue = append(s.queue, p)
 	if len(s.queue) >= queueMost || !s.link.has("PIPELINING") {
 		s.settle()

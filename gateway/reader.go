@@ -49,7 +49,7 @@ func (r *reader) fill() error {
 	if r.w == len(r.buf) {
 		r.buf = append(r.buf, make([]byte, max(len(r.buf), smallBuffer))...)
 	}
-	if until, due := r.set.next(r.wait, r.end); due {
+	if until, due := r.set.nextDeadline(r.wait, r.end); due {
 		if err := r.conn.SetReadDeadline(until); err != nil {
 			return err
 		}

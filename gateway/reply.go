@@ -48,7 +48,7 @@ func (r reply) ok() bool { return r.code/100 == 2 }
 
 // text is what a reply says, its lines joined by spaces, made printable.
 func (r reply) text() string {
-	var all []byte
+	all := make([]byte, 0, len(r.raw))
 	for i := 0; i < len(r.raw); {
 		end := i
 		for r.raw[end] != '\n' {

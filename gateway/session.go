@@ -42,6 +42,7 @@ type session struct {
 	link  *link
 	queue []pending // commands whose answers are due, in their order
 	mail  transaction
+	asked policy.Request // room for questions
 
 	errors    int
 	commands  int  // since the last message
@@ -305,7 +306,7 @@ func (s *session) flush() bool {
 	if s.suspected {
 		s.slow()
 	}
-	if until, due := s.sent.next(s.in.wait, time.Time{}); due && s.conn.SetWriteDeadline(until) != nil {
+	if until, due := s.sent.nextDeadline(s.in.wait, time.Time{}); due && s.conn.SetWriteDeadline(until) != nil {
 		return false
 	}
 	_, err := s.conn.Write(s.out)
@@ -340,9 +341,10 @@ func (s *session) consider(state policy.State, at Point, recipient string) (v os
 	if !spoken && s.g.cfg.Tarpit == 0 {
 		return v, false
 	}
-	r := policy.Request{State: state, Early: true, UID: -1, Recipient: recipient, Count: len(s.mail.recipients)}
+	r := &s.asked
+	*r = policy.Request{State: state, Early: true, UID: -1, Recipient: recipient, Count: len(s.mail.recipients)}
 	s.describe(&r.Message)
-	v = s.g.options.Ask(s.ctx, &r)
+	v = s.g.options.Ask(s.ctx, r)
 	if !v.Stops() {
 		return v, false
 	}

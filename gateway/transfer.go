@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"sync"
@@ -141,7 +142,8 @@ func (t *transfer) judge(whole bool) {
 		t.answer = discarded
 		return
 	}
-	r := policy.Request{State: policy.Data, UID: -1, Count: len(s.mail.recipients), Whole: whole}
+	r := &s.asked
+	*r = policy.Request{State: policy.Data, UID: -1, Count: len(s.mail.recipients), Whole: whole}
 	s.describe(&r.Message)
 	r.Message.ID = s.g.ids.next(r.Message.Time)
 	for _, p := range s.mail.recipients {
@@ -149,14 +151,15 @@ func (t *transfer) judge(whole bool) {
 	}
 	readHeader(t.kept, &r.Message)
 	if s.g.options.Content > 0 {
-		r.Content = unstuff(t.kept)
+		r.Content = bytes.Clone(unstuff(t.kept)) // a check that is late reads on when the question is over
 	}
 	if whole {
 		r.Message.Size = t.size
 	}
-	v := s.g.options.Ask(s.ctx, &r)
+	v := s.g.options.Ask(s.ctx, r)
 	t.message = r.Message
-	t.message.Opinions, t.message.Verdict = r.Message.Opinions, v
+	t.message.Verdict = v
+	*r = policy.Request{} // it holds on to content
 	t.passage = Passage{Message: &t.message, Asked: true, Seen: s.client.addr.Addr()}
 	t.carryOut(v)
 }

@@ -262,7 +262,7 @@ func (l *link) flush() error {
 }
 
 func (l *link) write(b []byte) error {
-	if until, due := l.sent.next(l.in.wait, time.Time{}); due {
+	if until, due := l.sent.nextDeadline(l.in.wait, time.Time{}); due {
 		if err := l.conn.SetWriteDeadline(until); err != nil {
 			return err
 		}
