@@ -97,7 +97,7 @@ type RuleHits struct {
 	Last     time.Time
 }
 
-// Hits counts the verdicts of each rule since a time, the most frequent first.
+// Hits counts the verdicts of each rule since the hour of a time began, the most frequent first.
 func (r *Reader) Hits(ctx context.Context, since time.Time) ([]RuleHits, error) {
 	found := map[string]*RuleHits{}
 	err := r.view(ctx, "count in", func(v *view) error {
@@ -105,7 +105,7 @@ func (r *Reader) Hits(ctx context.Context, since time.Time) ([]RuleHits, error) 
 			if (d + 1).start().Before(since) {
 				continue
 			}
-			mine, err := v.condition(d)
+			mine, err := v.accounts(d)
 			if err != nil {
 				return err
 			}
@@ -121,8 +121,8 @@ func (r *Reader) Hits(ctx context.Context, since time.Time) ([]RuleHits, error) 
 				sum := found[h.Rule]
 				sum.Messages, sum.Stopped, sum.Last = sum.Messages+h.Messages, sum.Stopped+h.Stopped, d.time(last)
 				return nil
-			}, d.sql(fmt.Sprintf(`SELECT rule, count(*), sum(action <> 0 AND flags & %d = 0), max(time) FROM verdict_DAY JOIN message_DAY USING (seq)
-				WHERE time >= ? AND %s GROUP BY rule`, flagShadow, mine)), d.millis(since))
+			}, d.sql("SELECT rule, sum(messages), sum(stopped), max(last) FROM hit_DAY WHERE hour >= ? AND "+mine+" GROUP BY rule"),
+				d.millis(since)/hourMillis)
 			if err != nil {
 				return err
 			}

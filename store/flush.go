@@ -109,7 +109,7 @@ func (s *Store) writeRows(blocks []blockWrite) error {
 		}
 	}
 	for _, w := range s.open {
-		if err := w.finish(); err != nil {
+		if err := w.finish(context.Background(), s.conn, w.day < s.days[len(s.days)-1]); err != nil {
 			return err
 		}
 	}
@@ -130,9 +130,13 @@ func (s *Store) writeMessage(m *pendingMessage, blocks []blockWrite) error {
 		return err
 	}
 	ranks, ranksOf := ranked{}, (*dayWriter)(nil)
-	if m.arrived && !m.place.stored {
+	if !m.place.stored {
 		ranks, ranksOf = w.ranks(&m.Message), w
-		w.hours.arrival(&m.Message, w.day.hour(m.Time), &ranks)
+		w.postings.add(m.place.seq, &ranks, w.texts.id(m.Sender), w.texts.id(m.User))
+		if m.arrived {
+			w.hours.arrival(&m.Message, w.day.hour(m.Time), &ranks)
+			w.hit(m)
+		}
 	}
 	for i := m.first; i != 0; i = s.batch.deliveries[i-1].next {
 		d := &s.batch.deliveries[i-1]
@@ -143,6 +147,7 @@ func (s *Store) writeMessage(m *pendingMessage, blocks []blockWrite) error {
 			}
 			m.place.attempt++
 		}
+		w.answer(m, &d.Delivery)
 		// It counts for the day on which it happened.
 		at, err := s.dayAt(d.Time)
 		if err != nil || at == nil {

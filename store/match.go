@@ -2,6 +2,8 @@ package store
 
 import (
 	"strings"
+
+	"osm"
 )
 
 // conditions of a query, joined by AND.
@@ -24,7 +26,7 @@ func (c *conditions) String() string {
 }
 
 // conditions of a filter for the rows of message_DAY.
-func (f *Filter) conditions(d day) *conditions {
+func (v *view) conditions(d day, f *Filter) (*conditions, error) {
 	c := &conditions{}
 	if f.ID != "" {
 		key, _ := keyOf(f.ID, d)
@@ -45,40 +47,65 @@ func (f *Filter) conditions(d day) *conditions {
 	if f.Judged {
 		c.add(d.sql("seq IN (SELECT seq FROM verdict_DAY)"))
 	}
-	if f.Sender == "<>" {
+	sender, client := f.Sender, f.Client
+	if sender == "<>" {
 		c.add("sender = 0")
-	} else {
-		c.addText("sender", f.Sender)
+		sender = ""
 	}
-	c.addText("login", f.Login)
-	c.addText("account", f.Account)
-	c.addText("user", f.User)
-	c.addText("script", f.Script)
-	if a := parseAddr(f.Client); a.IsValid() {
-		c.addText("client", a.String()) // in the usual spelling
-	} else {
-		c.addText("client", f.Client)
+	if a := parseAddr(client); a.IsValid() {
+		client = a.String() // in the usual spelling
+	}
+	for _, one := range []struct {
+		kind    osm.KeyKind
+		pattern string
+	}{{osm.KeySender, sender}, {osm.KeyLogin, f.Login}, {osm.KeyAccount, f.Account}, {osm.KeyUser, f.User}, {osm.KeyScript, f.Script}, {osm.KeyClient, client}} {
+		if err := v.addKey(d, c, one.kind, one.pattern); err != nil {
+			return nil, err
+		}
 	}
 	if f.Subject != "" {
-		c.addText("subject", "*"+strings.Trim(f.Subject, "*")+"*")
+		match, arg := matchText("*" + strings.Trim(f.Subject, "*") + "*")
+		c.add("subject IN (SELECT id FROM string_DAY WHERE "+match+")", arg)
 	}
-	f.addAttempts(c)
-	return c
+	return c, v.addAttempts(d, c, f)
 }
 
-// addText wants a column to hold a text. The texts are looked through once, then the messages: an index for each would
-// make the database half as large again and save 0.1 s for a million messages.
-func (c *conditions) addText(column, pattern string) {
+// addKey wants a message to bear a value. A domain's senders, and whole texts, are found by the indexes; for other patterns all
+// texts of the day are looked through.
+func (v *view) addKey(d day, c *conditions, kind osm.KeyKind, pattern string) error {
 	if pattern == "" {
-		return
+		return nil
 	}
-	match, arg := matchText(pattern)
-	c.add(column+" IN (SELECT id FROM string_DAY WHERE "+match+")", arg)
+	if domain, ok := strings.CutPrefix(pattern, "*@"); ok && kind == osm.KeySender && !strings.ContainsAny(domain, "*@") {
+		kind, pattern = osm.KeySenderDomain, strings.ToLower(domain)
+	}
+	if isPattern(pattern) {
+		match, arg := matchText(pattern)
+		c.add(columnOf[kind]+" IN (SELECT id FROM string_DAY WHERE "+match+")", arg)
+		return nil
+	}
+	ids, err := v.textIDs(d, "nocase", clean(pattern))
+	if err != nil {
+		return err
+	}
+	bearing, err := v.bearing(d, kind, ids)
+	c.add(bearing)
+	return err
+}
+
+// recipients is the set of texts that a pattern stands for, and its argument.
+func (v *view) recipients(d day, pattern string) (set string, args []any, err error) {
+	if isPattern(pattern) {
+		match, arg := matchText(pattern)
+		return "(SELECT id FROM string_DAY WHERE " + match + ")", []any{arg}, nil
+	}
+	ids, err := v.textIDs(d, "nocase", clean(pattern))
+	return "(" + idList(ids) + ")", nil, err
 }
 
 // addAttempts wants one attempt to be all that is asked of attempts. A message that none was made for yet, being held,
 // is let through here when a recipient is asked for alone: its envelope is looked at later.
-func (f *Filter) addAttempts(c *conditions) {
+func (v *view) addAttempts(d day, c *conditions, f *Filter) error {
 	var attempt conditions
 	if f.Outcome != nil {
 		attempt.add("outcome = ?", int64(*f.Outcome))
@@ -88,19 +115,24 @@ func (f *Filter) addAttempts(c *conditions) {
 	}
 	alone := len(attempt.terms) == 0
 	if f.Recipient != "" {
-		match, arg := matchText(f.Recipient)
-		set := "(SELECT id FROM string_DAY WHERE " + match + ")"
-		attempt.add("(recipient IN "+set+" OR original IN "+set+")", arg, arg)
+		set, args, err := v.recipients(d, f.Recipient)
+		if err != nil {
+			return err
+		}
+		attempt.add("(recipient IN "+set+" OR original IN "+set+")", append(args, args...)...)
 	}
 	if len(attempt.terms) == 0 {
-		return
+		return nil
 	}
-	term := "seq IN (SELECT id >> 20 FROM delivery_DAY WHERE " + attempt.String() + ")"
+	term := d.sql("seq IN (SELECT id >> 20 FROM delivery_DAY WHERE " + attempt.String() + ")")
 	if alone {
 		term = "(delivered + deferred + failed + suppressed = 0 AND recipients > 0 OR " + term + ")"
 	}
 	c.add(term, attempt.args...)
+	return nil
 }
+
+func isPattern(text string) bool { return strings.HasPrefix(text, "*") || strings.HasSuffix(text, "*") }
 
 // matchText is the condition on string_DAY.text for a pattern with `*` at the start or end, and its argument.
 func matchText(pattern string) (condition, arg string) {

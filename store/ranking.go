@@ -127,7 +127,7 @@ func (v *view) candidates(r *ranking, s span) error {
 	return nil
 }
 
-// complete finds the ids of values on the days on which they are not among the first; once through the texts of a day.
+// complete finds the ids of values on the days on which they are not among the first.
 func (v *view) complete(all []*ranking) error {
 	for i, s := range all[0].query.spans(v.days) {
 		missing := map[string][]*dayRanking{}
@@ -142,21 +142,14 @@ func (v *view) complete(all []*ranking) error {
 		if len(missing) == 0 {
 			continue
 		}
-		list, err := json.Marshal(slices.Collect(maps.Keys(missing)))
-		if err != nil {
-			return err
-		}
-		err = v.each(func(rows *sql.Rows) error {
-			var id int64
-			var text string
-			err := rows.Scan(&id, &text)
-			for _, d := range missing[text] {
-				d.ids[text] = append(d.ids[text], id)
+		for value, days := range missing {
+			ids, err := v.textIDs(s.day, "binary", value)
+			if err != nil {
+				return err
 			}
-			return err
-		}, s.day.sql("SELECT id, text FROM string_DAY WHERE text IN (SELECT value FROM json_each(?))"), string(list))
-		if err != nil {
-			return err
+			for _, d := range days {
+				d.ids[value] = ids
+			}
 		}
 	}
 	return nil

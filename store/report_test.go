@@ -124,6 +124,7 @@ func TestStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		cfg := testConfig(t)
 		s := openTest(t, cfg, noon)
+		s.pieces = smallPieces
 		w := &model{attempts: map[string][]osm.Delivery{}}
 		steps := rapid.IntRange(1, 60).Draw(rt, "steps")
 		for n := range steps {
@@ -137,6 +138,7 @@ func TestStoreAgainstModel(t *testing.T) {
 					rt.Fatal(err)
 				}
 				s = openTest(t, cfg, noon)
+				s.pieces = smallPieces
 			case what == 2:
 				failFlush(t, s)
 			case what < 6 || len(w.messages) == 0:
@@ -163,6 +165,8 @@ func TestStoreAgainstModel(t *testing.T) {
 			rt.Fatal(err)
 		}
 		compare(rt, got, w.report(q))
+		compareIndexes(rt, s.Reader, w, func(*osm.Message) bool { return true })
+		compareIndexes(rt, s.Within([]string{"a"}), w, func(m *osm.Message) bool { return m.Account == "a" })
 		for _, m := range w.messages {
 			found, err := s.Trace(t.Context(), m.ID)
 			if err != nil {
@@ -191,7 +195,7 @@ func drawMessage(rt *rapid.T, n int, at time.Time) *osm.Message {
 		m.Recipients = nil
 	}
 	if rapid.Bool().Draw(rt, "stopped") {
-		m.Verdict.Action = osm.Hold
+		m.Verdict.Action, m.Verdict.Rule = osm.Hold, rapid.SampledFrom([]string{"stolen-login", "herd"}).Draw(rt, "rule")
 	}
 	return m
 }

@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"osm"
@@ -77,8 +76,13 @@ func (w *dayWriter) writeMessage(m *pendingMessage, line, last int64) error {
 	return w.writeVerdict(m.place.seq, &m.Verdict)
 }
 
+// keptVerdict tells whether there is more to say than "accept".
+func keptVerdict(v *osm.Verdict) bool {
+	return v.ID != "" || v.Action != osm.Accept || len(v.Findings) > 0
+}
+
 func (w *dayWriter) writeVerdict(seq int64, v *osm.Verdict) error {
-	if v.ID == "" && v.Action == osm.Accept && len(v.Findings) == 0 {
+	if !keptVerdict(v) {
 		return nil
 	}
 	findings, err := json.Marshal(v.Findings)
@@ -174,12 +178,8 @@ func (w *dayWriter) writeEvent(e *Event, message, line int64) error {
 // ranks are the ids of a message's texts that reports rank.
 func (w *dayWriter) ranks(m *osm.Message) ranked {
 	t := &w.texts
-	domain := m.Sender[strings.LastIndexByte(m.Sender, '@')+1:]
-	if len(domain) == len(m.Sender) {
-		domain = "" // a local part without a domain
-	}
 	return ranked{uint32(t.id(m.Account)), uint32(t.id(m.Login)), uint32(t.id(m.Script.Path)), uint32(t.address(m.Client)),
-		uint32(t.id(strings.ToLower(domain))), uint32(t.id(m.Subject))}
+		uint32(t.id(domainOf(m.Sender))), uint32(t.id(m.Subject))}
 }
 
 // parts undoes dictionary.tuple; there are always n.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -21,38 +20,23 @@ func (r *Reader) Within(accounts []string) *Reader {
 	return &Reader{path: r.path, db: r.db, busy: r.busy, within: &scope{slices.Clone(accounts)}}
 }
 
-// condition is what a row of message_DAY must meet to be seen at all. The accounts' ids are read from the hourly sums: they
-// are few there, while the texts of a day are many.
+// condition is what a row of message_DAY must meet to be seen at all.
 func (v *view) condition(d day) (string, error) {
 	if v.within == nil {
 		return "1", nil
 	}
 	ids, known := v.ids[d]
 	if !known {
-		list, err := v.idsOf(d, osm.KeyAccount, "binary", v.within.accounts...)
+		list, err := v.textIDs(d, "binary", v.within.accounts...)
 		if err != nil {
 			return "", err
 		}
-		ids = idList(list)
+		if ids, err = v.bearing(d, osm.KeyAccount, list); err != nil {
+			return "", err
+		}
 		v.ids[d] = ids
 	}
-	return "account IN (" + ids + ")", nil
-}
-
-// idsOf finds the ids of texts of a kind that is ranked. The collation is binary or nocase.
-func (v *view) idsOf(d day, kind osm.KeyKind, collation string, values ...string) (ids []int64, err error) {
-	list, err := json.Marshal(values)
-	if err != nil {
-		return nil, err
-	}
-	err = v.each(func(rows *sql.Rows) error {
-		var id int64
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}, d.sql(`SELECT id FROM string_DAY WHERE id IN (SELECT DISTINCT value FROM hourly_DAY WHERE kind = ?)
-		AND text COLLATE `+collation+` IN (SELECT value FROM json_each(?))`), int64(kind), string(list))
-	return ids, err
+	return ids, nil
 }
 
 // idList writes ids into a query; where there are none it names one that nobody has.
@@ -135,6 +119,15 @@ func (v *view) totalsOf(d day) (string, error) {
 	if v.within == nil {
 		return "kind = 0 AND value = 0", nil
 	}
-	mine, err := v.condition(d)
+	mine, err := v.accounts(d)
 	return fmt.Sprintf("kind = %d AND value%s", osm.KeyAccount, strings.TrimPrefix(mine, "account")), err
+}
+
+// accounts is the condition on sums that are kept by account.
+func (v *view) accounts(d day) (string, error) {
+	if v.within == nil {
+		return "1", nil
+	}
+	ids, err := v.textIDs(d, "binary", v.within.accounts...)
+	return "account IN (" + idList(ids) + ")", err
 }

@@ -17,7 +17,7 @@ import (
 type SenderQuery struct {
 	Key          osm.Key // account, login, user, script, client, sender, sender-domain or subject
 	Since, Until time.Time
-	Most         int // newest messages that are looked at one by one; 0 means 2000
+	Most         int // newest messages that are looked at one by one; 0 means 600
 	Latest       int // of them, how many are listed; 0 means 20
 }
 
@@ -66,7 +66,7 @@ type Answer struct {
 
 // What a story lists at most.
 const (
-	storyMessages = 2000
+	storyMessages = 600
 	storyLatest   = 20
 	storyRows     = 50
 	storyAccounts = 100
@@ -126,37 +126,22 @@ func (t *tale) where(v *view, d day) (condition string, ids []int64, err error) 
 	}
 	key := t.query.Key
 	switch key.Kind {
-	case osm.KeySenderDomain:
-		ids, err = v.textsLike(d, "text LIKE ? ESCAPE '\\'", "%@"+escapeLike(key.Value))
-	case osm.KeySender, osm.KeyUser:
-		ids, err = v.textsLike(d, "text = ? COLLATE NOCASE", key.Value)
 	case osm.KeyScript, osm.KeySubject:
-		ids, err = v.idsOf(d, key.Kind, "binary", key.Value)
+		ids, err = v.textIDs(d, "binary", clean(key.Value))
 	default:
-		ids, err = v.idsOf(d, key.Kind, "nocase", key.Value)
+		ids, err = v.textIDs(d, "nocase", clean(key.Value))
 	}
-	return fmt.Sprintf("%s IN (%s) AND time >= %d AND time < %d AND %s", columnOf[key.Kind], idList(ids), d.millis(t.query.Since), d.millis(t.query.Until), mine), ids, err
-}
-
-// textsLike finds the ids of texts of a day that meet a condition.
-func (v *view) textsLike(d day, condition, arg string) (ids []int64, err error) {
-	err = v.each(func(rows *sql.Rows) error {
-		var id int64
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}, d.sql("SELECT id FROM string_DAY WHERE "+condition), arg)
-	return ids, err
-}
-
-func escapeLike(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
+	if err != nil || len(ids) == 0 {
+		return "", nil, err
+	}
+	bearing, err := v.bearing(d, key.Kind, ids)
+	return fmt.Sprintf("%s AND time >= %d AND time < %d AND %s", bearing, d.millis(t.query.Since), d.millis(t.query.Until), mine), ids, err
 }
 
 // day adds what a sender sent on a day.
 func (t *tale) day(v *view, d day) error {
 	where, ids, err := t.where(v, d)
-	if err != nil || strings.Contains(where, " IN (-1)") { // it sent nothing on that day, or nothing that may be seen
+	if err != nil || len(ids) == 0 { // it sent nothing on that day
 		return err
 	}
 	first, err := v.seqAt(d, t.query.Since.Add(-astray))
@@ -164,7 +149,7 @@ func (t *tale) day(v *view, d day) error {
 		return err
 	}
 	where = fmt.Sprintf("seq >= %d AND %s", first, where)
-	if v.within == nil && slices.Contains(rankings[:], t.query.Key.Kind) && t.query.Key.Kind != osm.KeySenderDomain {
+	if v.within == nil && slices.Contains(rankings[:], t.query.Key.Kind) {
 		where := fmt.Sprintf("kind = %d AND value IN (%s) AND hour >= %d", t.query.Key.Kind, idList(ids), int64(t.query.Since.Sub(d.start())/time.Hour))
 		err = t.sums(v, d, "hour, "+sumColumns+" FROM hourly_DAY WHERE "+where)
 	} else {
@@ -364,53 +349,4 @@ func mostFrequent(all map[answerKey]*Answer) []Answer {
 			cmp.Compare(a.Refusal, b.Refusal), cmp.Compare(a.Code, b.Code), strings.Compare(a.Enhanced, b.Enhanced))
 	})
 	return list
-}
-
-// Answers are the refusals of a time by receiver and kind, the most frequent first.
-func (r *Reader) Answers(ctx context.Context, since, until time.Time, limit int) ([]Answer, error) {
-	all := map[answerKey]*Answer{}
-	err := r.view(ctx, "read refusals in", func(v *view) error {
-		for _, d := range v.days {
-			if (d + 1).start().Add(24*time.Hour).Before(since) || !d.start().Before(until) { // what is deferred is tried on another day too
-				continue
-			}
-			mine, err := v.condition(d)
-			if err != nil {
-				return err
-			}
-			from := "FROM delivery_DAY WHERE refusal <> 0 AND time >= ? AND time < ?"
-			if v.within != nil {
-				from += " AND delivery_DAY.id >> 20 IN (SELECT seq FROM message_DAY WHERE " + mine + ")"
-			}
-			if err := v.answersOf(d, from, []any{d.millis(since), d.millis(until)}, all); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	list := mostFrequent(all)
-	return list[:min(len(list), limit)], err
-}
-
-// answersOf gathers the refusals of a day. The id of a message is read for the latest of a kind alone.
-func (v *view) answersOf(d day, from string, args []any, all map[answerKey]*Answer) error {
-	latest := map[answerKey]int64{}
-	err := v.refusals(d, from, args, func(a *Answer, _ osm.Outcome, seq int64) {
-		key := answerKey{a.Refusal, a.Domain, a.Host, fmt.Sprint(a.Code), a.Enhanced}
-		if before := all[key]; before == nil || !a.Last.Before(before.Last) {
-			latest[key] = seq
-		}
-		gather(all, a)
-	})
-	if err != nil {
-		return err
-	}
-	for key, seq := range latest {
-		var id int64
-		err := v.conn.QueryRowContext(v.ctx, d.sql("SELECT key FROM message_DAY WHERE seq = ?"), seq).Scan(&id)
-		if err == nil && id >= 0 {
-			all[key].ID = idOf(d, id)
-		}
-	}
-	return nil
 }

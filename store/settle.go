@@ -137,6 +137,7 @@ func (s *Store) openDay(d day) (*dayWriter, error) {
 		if w, err = openDay(context.Background(), s.conn, d, exists, at == len(s.days)-1, s.migrations); err != nil {
 			return nil, err
 		}
+		w.pieces = s.pieces
 		s.open[d] = w
 		if !exists {
 			s.days = slices.Insert(s.days, at, d)

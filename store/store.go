@@ -32,6 +32,7 @@ type Store struct {
 	conn       *sql.Conn // the only connection of db
 	encoder    *zstd.Encoder
 	migrations []migration
+	pieces     pieces
 
 	keep    day // how many days before today are kept
 	maxSize int64
@@ -60,7 +61,7 @@ func Open(cfg Config, now time.Time, log *slog.Logger) (*Store, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{log: log, keep: day(time.Duration(cfg.Keep) / (24 * time.Hour)), maxSize: int64(cfg.MaxSize), now: now,
-		clock: now, batch: newBatch(), open: map[day]*dayWriter{}, strays: map[day]bool{}}
+		clock: now, pieces: usualPieces(), batch: newBatch(), open: map[day]*dayWriter{}, strays: map[day]bool{}}
 	s.Reader = newReader(cfg.Path)
 	err := s.begin()
 	if errors.Is(kindOf(err), ErrDamaged) {

@@ -29,6 +29,7 @@ type dictionary struct {
 	last    uint32
 	rows    *inserter
 	scratch []byte
+	index   *textIndex
 	err     error // the first failed insert, reported by flush
 }
 
@@ -68,6 +69,7 @@ func (t *dictionary) add(hash uint64, s string) int64 {
 	}
 	t.last++
 	t.ids[hash] = t.last
+	t.index.hashes = append(t.index.hashes, textHash(s))
 	if err := t.rows.add(int64(t.last), s); t.err == nil {
 		t.err = err
 	}

@@ -32,9 +32,14 @@ type dayWriter struct {
 	samples map[EventKind]int // lines kept for osm doctor so far
 	texts   dictionary
 	hours   hourly
+	rolled  rolled
 
-	messages, deliveries, verdicts, eventRows, hourRows, refusalRows *inserter
-	find, add                                                        *sql.Stmt
+	pieces   pieces
+	index    textIndex
+	postings postings
+
+	messages, deliveries, verdicts, eventRows, hourRows, refusalRows, answerRows, hitRows *inserter
+	find, add                                                                             *sql.Stmt
 }
 
 // openDay makes the tables of the day where they are missing and prepares to write them. The texts of the newest day are
@@ -47,8 +52,9 @@ func openDay(ctx context.Context, conn *sql.Conn, d day, exists, newest bool, al
 			}
 		}
 	}
-	w := &dayWriter{day: d, hours: newHourly(), samples: map[EventKind]int{},
+	w := &dayWriter{day: d, hours: newHourly(), rolled: newRolled(), samples: map[EventKind]int{},
 		texts: dictionary{limit: maxTexts, seed: maphash.MakeSeed(), ids: map[uint64]uint32{}}}
+	w.texts.index = &w.index
 	err := w.prepare(ctx, conn)
 	if err == nil && exists {
 		err = w.load(ctx, conn)
@@ -77,6 +83,8 @@ func (w *dayWriter) prepare(ctx context.Context, conn *sql.Conn) (err error) {
 		{&w.eventRows, "event_DAY", eventWidth, ""},
 		{&w.hourRows, "hourly_DAY", hourlyWidth, hourlyAdds},
 		{&w.refusalRows, "refusal_DAY", refusalWidth, refusalAdds},
+		{&w.answerRows, "answer_DAY", answerWidth, answerAdds},
+		{&w.hitRows, "hit_DAY", hitWidth, hitAdds},
 	} {
 		if *t.rows, err = newInserter(ctx, conn, w.day.sql(t.table), t.width, t.suffix); err != nil {
 			return err
@@ -98,8 +106,11 @@ func (w *dayWriter) prepare(ctx context.Context, conn *sql.Conn) (err error) {
 // load reads where the numbering of the day stands.
 func (w *dayWriter) load(ctx context.Context, conn *sql.Conn) error {
 	err := conn.QueryRowContext(ctx, w.day.sql(`SELECT ifnull((SELECT max(seq) FROM message_DAY), 0),
-		ifnull((SELECT max(id) FROM string_DAY), 0), ifnull((SELECT max(id) FROM event_DAY), 0)`)).
-		Scan(&w.seq, &w.texts.last, &w.events)
+		ifnull((SELECT max(id) FROM string_DAY), 0), ifnull((SELECT max(id) FROM event_DAY), 0),
+		ifnull((SELECT max(piece) FROM text_DAY WHERE bucket = 0), 0),
+		ifnull((SELECT max(piece) FROM posting_DAY WHERE kind = 0 AND value = 0), 0)`)).
+		Scan(&w.seq, &w.texts.last, &w.events, &w.index.upTo, &w.postings.upTo)
+	w.postings.lacks = w.seq > w.postings.upTo
 	if err != nil {
 		return err
 	}
@@ -125,9 +136,13 @@ func (w *dayWriter) locate(key int64) (p place, noArrival, found bool, err error
 	return p, flags&flagNoArrival != 0, err == nil, err
 }
 
-// finish writes what is still held back, and the sums.
-func (w *dayWriter) finish() error {
+// finish writes what is still held back, the sums, and what is enough for a piece of an index. over tells that the day is not
+// filled any more.
+func (w *dayWriter) finish(ctx context.Context, conn *sql.Conn, over bool) error {
 	if err := w.hours.write(w.hourRows, w.refusalRows); err != nil {
+		return err
+	}
+	if err := w.rolled.write(w.answerRows, w.hitRows); err != nil {
 		return err
 	}
 	if err := w.texts.flush(); err != nil {
@@ -138,11 +153,17 @@ func (w *dayWriter) finish() error {
 			return err
 		}
 	}
-	return nil
+	if err := w.postings.write(ctx, conn, w, over); err != nil {
+		return err
+	}
+	if err := w.texts.flush(); err != nil { // the postings may have named a domain
+		return err
+	}
+	return w.index.write(ctx, conn, w.day, w.texts.last, w.pieces, over)
 }
 
 func (w *dayWriter) inserters() []*inserter {
-	return []*inserter{w.texts.rows, w.messages, w.deliveries, w.verdicts, w.eventRows, w.hourRows, w.refusalRows}
+	return []*inserter{w.texts.rows, w.messages, w.deliveries, w.verdicts, w.eventRows, w.hourRows, w.refusalRows, w.answerRows, w.hitRows}
 }
 
 func (w *dayWriter) close() {

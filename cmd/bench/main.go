@@ -24,6 +24,9 @@ type options struct {
 	rounds int
 	osm    string // the program
 	peers  bool
+
+	messages, days int    // of the history that pages are measured with
+	keep           string // folder in which that history stays for the next time; "": it goes
 }
 
 // part is something that can be measured by itself.
@@ -43,12 +46,16 @@ var parts = []part{
 	{"socket", "verdicts over the policy socket beside a bare echo server", (*bench).socket},
 	{"exim", "Exim asking osm, asking a bare echo server, asking nobody", (*bench).exim},
 	{"gateway", "messages through the gateway beside the sink alone and a plain relay, idle connections, DNSBLs from memory", (*bench).gateway},
+	{"web", "pages and API with a large history, viewers of the live feed", (*bench).web},
 	{"peers", "other policy servers, as far as they are installed", (*bench).others},
 }
 
 func main() {
 	var o options
 	flag.IntVar(&o.lines, "lines", 1_000_000, "lines of the log")
+	flag.IntVar(&o.messages, "messages", 10_000_000, "messages of the history that pages are measured with")
+	flag.IntVar(&o.days, "days", filledDays, "days of that history")
+	flag.StringVar(&o.keep, "history", "", "folder in which that history stays for the next time")
 	flag.IntVar(&o.rounds, "rounds", 3, "turns of each measurement")
 	flag.StringVar(&o.osm, "osm", "bin/osm", "the osm program")
 	flag.BoolVar(&o.peers, "peers", false, "measure other policy servers too, as far as they are installed (postfwd, policyd-rate-limit)")
