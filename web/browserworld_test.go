@@ -134,7 +134,7 @@ func (w *world) configure() {
 	w.must(l.Close())
 	w.base = fmt.Sprintf("http://localhost:%d/osm", port)
 	text := fmt.Sprintf("[exim]\nlog = %q\n[store]\npath = %q\nsave_after = \"20ms\"\n[tail]\npoll = \"5ms\"\n[policy]\nsocket = %q\n[control]\nsocket = %q\n"+
-		"[hold]\nwalk = \"1s\"\n[web]\nlisten = \"127.0.0.1:%d\"\nurl = \"http://localhost:%d\"\nbase_path = \"/osm\"\n"+
+		"[hold]\nwalk = \"1s\"\n[action]\nwith = [\"list\", \"command\"]\ncommand = [\"/bin/true\", \"{value}\"]\nundo = [\"/bin/true\", \"{value}\"]\n[web]\nlisten = \"127.0.0.1:%d\"\nurl = \"http://localhost:%d\"\nbase_path = \"/osm\"\n"+
 		"[[rule]]\nname = \"on-trial\"\nwhen = 'subject contains \"hold\"'\naction = \"hold\"\nkey = \"sender\"\n",
 		w.exim.LogPath(), filepath.Join(dir, "osm.db"), w.cfg.Policy.Socket, w.cfg.Control.Socket, port, port)
 	own := "[[rule]]\nname = \"newsletters\"\nkey = \"login\"\nlimit = 5000\nwindow = \"24h\"\ncount = \"recipients\"\naction = \"hold\"\nshadow = true\n" +
