@@ -19,7 +19,7 @@ var arrows = map[string][]string{
 	"osm":    {},
 	"access": {},
 	"action": {"chart", "incident", "window"}, // a digest has pictures
-	"cert":   {}, // what listens has one
+	"cert":   {},                              // what listens has one
 	"chart":  {}, "check": {}, "exim": {}, "fleet": {}, "netwatch": {}, "panel": {}, "store": {}, "tail": {},
 	"window":   {},
 	"track":    {"exim"}, // an entry goes in
