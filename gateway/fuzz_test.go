@@ -47,6 +47,8 @@ type witness struct {
 	in       []byte
 	out      bytes.Buffer
 	content  bool
+	chunk    []byte // of BDAT, as far as it has come
+	missing  int    // bytes of it
 	messages int
 	senders  []string
 }
@@ -54,6 +56,9 @@ type witness struct {
 func (w *witness) Write(b []byte) (int, error) {
 	w.in = append(w.in, b...)
 	for {
+		if w.missing > 0 && !w.take() {
+			return len(b), nil
+		}
 		i := bytes.IndexByte(w.in, '\n')
 		if i < 0 {
 			return len(b), nil
@@ -65,6 +70,22 @@ func (w *witness) Write(b []byte) (int, error) {
 		w.in = w.in[i+1:]
 		w.line(line)
 	}
+}
+
+// take reads what has come of a chunk (RFC 3030); false: not all of it.
+func (w *witness) take() bool {
+	n := min(w.missing, len(w.in))
+	w.chunk, w.in = append(w.chunk, w.in[:n]...), w.in[n:]
+	if w.missing -= n; w.missing > 0 {
+		return false
+	}
+	lines := bytes.ReplaceAll(w.chunk, []byte("\r\n"), nil)
+	if !bytes.HasSuffix(w.chunk, []byte("\r\n")) || bytes.ContainsAny(lines, "\r\n\x00") {
+		w.t.Errorf("the upstream gets the chunk %q", w.chunk)
+	}
+	w.chunk = nil
+	w.out.WriteString("250 2.0.0 a chunk\r\n")
+	return true
 }
 
 func (w *witness) line(line string) {
@@ -79,6 +100,13 @@ func (w *witness) line(line string) {
 	case verb == "DATA":
 		w.content = true
 		w.out.WriteString("354 go\r\n")
+	case line == "BDAT 0 LAST":
+		w.messages++
+		fmt.Fprintf(&w.out, "250 2.0.0 OK id=%d\r\n", w.messages)
+	case verb == "BDAT":
+		if n, err := fmt.Sscanf(line, "BDAT %d", &w.missing); n != 1 || err != nil || w.missing <= 0 || strings.Contains(line, "LAST") {
+			w.t.Errorf("the upstream gets the command %q", line)
+		}
 	case verb == "MAIL":
 		w.senders = append(w.senders, line)
 		w.out.WriteString("250 2.1.0 fine\r\n")
@@ -115,6 +143,7 @@ func FuzzDialogue(f *testing.F) {
 		"EHLO a\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@y>\r\nDATA\r\nx\n.\nMAIL FROM:<evil@x>\r\n.\r\nQUIT\r\n",
 		"EHLO a\r\nXCLIENT ADDR=1.2.3.4\r\nAUTH PLAIN AGEAYg==\r\nSTARTTLS\r\nVRFY x\r\nHELP\r\n\x00\r\n\r\r\n",
 		"EHLO a\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@y>\r\nDATA\r\nSubject: hold\r\n\r\n.\r\nMAIL FROM:<a@x>\r\nRCPT TO:<away@y>\r\nDATA\r\nSubject: reject\r\n\r\n.\r\n",
+		"EHLO 0\r\nMAIL FROM:<0>\r\nRCPT TO:<0>\r\nDATA\r\nSuBjeCt: 0\r\n.\r\n", // whole at its verdict: handed on by BDAT
 	} {
 		f.Add([]byte(seed), 1)
 		f.Add([]byte(seed), 4096)
