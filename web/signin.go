@@ -113,17 +113,24 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 
 // awaitCode remembers who has told his password.
 func (s *Server) awaitCode(w http.ResponseWriter, r *http.Request, u *access.User, next string) {
+	if s.await(w, r, map[string]string{pendingValue: u.Name, nextValue: next}) {
+		http.Redirect(w, r, s.path(codePath), http.StatusSeeOther)
+	}
+}
+
+// await keeps what the next step of a sign-in needs, in a session that is still nobody's and soon over. false: it can't be
+// kept, which the browser has been told.
+func (s *Server) await(w http.ResponseWriter, r *http.Request, values map[string]string) bool {
 	ctx := r.Context()
-	if err := s.fresh(ctx, map[string]string{pendingValue: u.Name, nextValue: next}); err != nil {
-		s.broken(w, r, err)
-		return
+	err := s.fresh(ctx, values)
+	if err == nil {
+		s.sessions.SetDeadline(ctx, s.o.Now().Add(unknownFor))
+		err = s.keep(w, r)
 	}
-	s.sessions.SetDeadline(ctx, s.o.Now().Add(unknownFor))
-	if err := s.keep(w, r); err != nil {
+	if err != nil {
 		s.broken(w, r, err)
-		return
 	}
-	http.Redirect(w, r, s.path(codePath), http.StatusSeeOther)
+	return err == nil
 }
 
 // fresh makes the session of a request one with a new token and nothing but these values.
@@ -242,26 +249,20 @@ func (s *Server) oidcBegin(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusNotFound, "there is no single sign-on here")
 		return
 	}
-	ctx := r.Context()
-	to, on, err := s.sso.Begin(ctx)
+	to, on, err := s.sso.Begin(r.Context())
 	if err != nil {
 		s.o.Logger.Error("single sign-on does not work", "error", err)
 		s.again(w, r, loginPath, whyProvider, "")
 		return
 	}
 	text, err := json.Marshal(on)
-	if err == nil {
-		err = s.fresh(ctx, map[string]string{ssoValue: string(text), nextValue: local(r.URL.Query().Get("next"))})
-	}
-	if err == nil {
-		s.sessions.SetDeadline(ctx, s.o.Now().Add(unknownFor))
-		err = s.keep(w, r)
-	}
 	if err != nil {
 		s.broken(w, r, err)
 		return
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	if s.await(w, r, map[string]string{ssoValue: string(text), nextValue: local(r.URL.Query().Get("next"))}) {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+	}
 }
 
 // oidcBack is where the provider sends it back to.
@@ -296,20 +297,14 @@ func (s *Server) passkeyBegin(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusNotFound, "there are no passkeys here")
 		return
 	}
-	ctx := r.Context()
 	options, state, err := s.passkeys.BeginSignIn()
-	if err == nil {
-		err = s.fresh(ctx, map[string]string{passkeyValue: state, nextValue: local(r.URL.Query().Get("next"))})
-	}
-	if err == nil {
-		s.sessions.SetDeadline(ctx, s.o.Now().Add(unknownFor))
-		err = s.keep(w, r)
-	}
 	if err != nil {
 		s.broken(w, r, err)
 		return
 	}
-	s.writeJSON(w, options)
+	if s.await(w, r, map[string]string{passkeyValue: state, nextValue: local(r.URL.Query().Get("next"))}) {
+		s.writeJSON(w, options)
+	}
 }
 
 // passkeyAnswer takes what the browser's device answered; the page's script follows the redirect.
