@@ -53,7 +53,7 @@ var parts = []part{
 func main() {
 	var o options
 	flag.IntVar(&o.lines, "lines", 1_000_000, "lines of the log")
-	flag.IntVar(&o.messages, "messages", 10_000_000, "messages of the history that pages are measured with")
+	flag.IntVar(&o.messages, "messages", 1_000_000, "messages of the history that pages are measured with, at least; the bar is for 10000000: ten minutes and 6 GB more")
 	flag.IntVar(&o.days, "days", filledDays, "days of that history")
 	flag.StringVar(&o.keep, "history", "", "folder in which that history stays for the next time")
 	flag.IntVar(&o.rounds, "rounds", 3, "turns of each measurement")

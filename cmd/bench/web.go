@@ -76,6 +76,9 @@ func (b *bench) history(dir string) (f *filled, err error) {
 		case !errors.Is(err, os.ErrNotExist):
 			return nil, err
 		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
 	}
 	started, cpu := time.Now(), processorTime()
 	if f, err = fillStore(filepath.Join(dir, "osm.db"), b.messages, b.days, time.Now().UTC()); err != nil {

@@ -12,10 +12,10 @@ import (
 	"osm/store"
 )
 
-// A simulated account sends about so many messages in the days that are kept.
+// A simulated account sends at least so many messages in the days that are kept; in a small world it is a third more.
 const (
 	filledDays   = 30
-	perAccount   = 2600
+	perAccount   = 1750
 	filledAtOnce = store.BatchSize
 	verdictOneOf = 40 // wanted mail, too, is looked at closely at times
 )
@@ -29,21 +29,24 @@ type filled struct {
 	Asked    map[string]string // an account, login, script ... of whom there is mail; and the ids of a message and of a verdict
 }
 
-// fillStore writes the simulated mail of a large server straight into a history that ends now.
+// fillStore writes the simulated mail of a large server straight into a history that ends now: at least so many messages.
 func fillStore(path string, messages, days int, now time.Time) (f *filled, err error) {
 	cfg := store.DefaultConfig()
 	cfg.Path, cfg.MaxSize = path, 100<<30
-	cfg.Keep = osm.Duration((400) * 24 * time.Hour)
+	cfg.Keep = osm.Duration(400 * 24 * time.Hour)
 	s, err := store.Open(cfg, now, nil)
 	if err != nil {
 		return nil, err
 	}
-	w := &filler{store: s, filled: &filled{Path: path, End: now}, most: messages, accounts: map[string]int{}}
+	w := &filler{store: s, filled: &filled{Path: path, End: now}, half: messages / 2, accounts: map[string]int{}}
 	world := sim.New(sim.Config{Seed: 1, Accounts: max(messages*filledDays/days/perAccount, 20), Days: days + 1, Start: now.Truncate(24*time.Hour).AddDate(0, 0, -days),
 		Style: sim.CPanel, Panel: true, Geo: true})
 	world.Run(w.event)
 	if err := cmp.Or(w.err, s.Flush(now, nil)); err != nil {
 		return nil, err
+	}
+	if w.Messages < messages {
+		return nil, fmt.Errorf("the simulated server has %d messages only, %d are wanted", w.Messages, messages)
 	}
 	w.choose()
 	return w.filled, s.Close()
@@ -53,14 +56,14 @@ func fillStore(path string, messages, days int, now time.Time) (f *filled, err e
 type filler struct {
 	*filled
 	store    *store.Store
-	most     int
+	half     int
 	accounts map[string]int // messages
 	text     []byte
 	err      error
 }
 
 func (w *filler) event(ev *sim.Event) osm.Action {
-	if w.err != nil || ev.Time.After(w.End) || ev.Message == nil || w.Messages >= w.most {
+	if w.err != nil || ev.Time.After(w.End) || ev.Message == nil {
 		return osm.Reject
 	}
 	m := ev.Message
@@ -120,7 +123,7 @@ func (w *filler) note(m *osm.Message) {
 	if len(m.Recipients) > 0 {
 		w.Asked["recipient"] = m.Recipients[0]
 	}
-	if w.Messages < w.most/2 {
+	if w.Messages < w.half {
 		w.Asked["id"] = m.ID
 		if m.Verdict.ID != "" {
 			w.Asked["verdict"] = m.Verdict.ID
