@@ -48,7 +48,9 @@ func (d *Detector) Dirty(fn func(key string, blob []byte)) {
 		return func(page int, cells []uint64) {
 			put(prefix+strconv.Itoa(page), func(c *codec) {
 				for i := range cells {
-					c.u64(&cells[i])
+					if cells[i] != 0 { // most of a young table is empty, and a member tells its own place
+						c.u64(&cells[i])
+					}
 				}
 			})
 		}
