@@ -23,6 +23,7 @@ const (
 	Forwarded  Scene = "forward"
 	Cron       Scene = "cron"
 	Monitor    Scene = "localhost"
+	Mailing    Scene = "first mailing" // looks like spam
 	Stolen     Scene = "stolen login"
 	Hacked     Scene = "hacked script"
 	Planted    Scene = "local program"
@@ -34,9 +35,11 @@ func SpamScenes() []Scene { return []Scene{Stolen, Hacked, Planted} }
 // Spam tells whether a scene is spam.
 func (s Scene) Spam() bool { return slices.Contains(SpamScenes(), s) }
 
-// Story tells what happens in a scene of spam, "" for the others.
+// Story tells what happens in a scene that is out of the ordinary, "" for the others.
 func (s Scene) Story() string {
 	switch s {
+	case Mailing:
+		return Florist + " writes to all of her customers for the first time: wanted mail that looks like spam"
 	case Stolen:
 		return "the password of " + StolenLogin + " has been stolen: spam from ever new addresses"
 	case Hacked:
@@ -123,6 +126,19 @@ func (t *Town) contactForm() *Letter {
 	return &Letter{Scene: Form, Script: &Submission{User: "florist", Dir: "/home/florist/public_html/contact"},
 		Sender: "form@" + floristDomain, Recipients: to,
 		Text: compose(t.stranger(), to, "Message from your web site", "Do you deliver on Sundays?")}
+}
+
+// mailing is a florist's first letter to all of her customers, as blind copies from the computer she always uses: wanted, and
+// unlike everything she has sent before.
+func (t *Town) mailing() *Letter {
+	p := &t.people[slices.IndexFunc(t.people, func(p person) bool { return p.account.Address == Florist })]
+	var to []string
+	for range 45 {
+		to = append(to, t.stranger())
+	}
+	text := compose(Florist, []string{Florist}, "Open on Sundays before Christmas", "Dear customers,\n\nin December the shop is open on "+
+		"Sundays too, from 10 to 16. Orders\nfor wreaths are welcome until the 5th: just answer this letter.\n\nWarm regards,\nHeidi")
+	return &Letter{Scene: Mailing, Caller: p.caller(), Sender: Florist, Recipients: to, Text: text}
 }
 
 // incoming is mail from outside for somebody here.

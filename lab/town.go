@@ -37,6 +37,8 @@ const (
 	// HackedFolder is where the hacked script lies.
 	HackedFolder = "/home/club/public_html/wp-content/uploads/2026/11"
 	newsLogin    = "news@" + gardenDomain
+	// Florist writes to all of her customers for the first time.
+	Florist = "heidi@" + floristDomain
 )
 
 // NewTown draws a town.
@@ -91,11 +93,12 @@ func (t *Town) Options() Options {
 	return o
 }
 
-// Attack says when the spam begins, after the start; 0 is never.
+// Attack says when what is out of the ordinary begins, after the start; 0 is never.
 type Attack struct {
-	Login  time.Duration // a stolen login, from ever new addresses
-	Script time.Duration // a hacked script in an uploads folder
-	Local  time.Duration // a program on the server that sends without a login
+	Mailing time.Duration // no attack, but looks like one: a person's first letter to all customers
+	Login   time.Duration // a stolen login, from ever new addresses
+	Script  time.Duration // a hacked script in an uploads folder
+	Local   time.Duration // a program on the server that sends without a login
 }
 
 // habit is something that is done again and again, at random times.
@@ -106,8 +109,11 @@ type habit struct {
 	next  time.Duration
 }
 
+// never is longer than anybody watches.
+const never = 10_000 * time.Hour
+
 // Letters is everything that is sent, without end, with the time after the start: about eight ordinary letters a second
-// and, from their time on, twenty of spam by the login , five by the script and
+// and, from their time on, twenty of spam by the login, five by the script and
 // ten by the program. It may be used once.
 func (t *Town) Letters(a Attack) iter.Seq2[time.Duration, *Letter] {
 	habits := []habit{
@@ -132,6 +138,9 @@ func (t *Town) Letters(a Attack) iter.Seq2[time.Duration, *Letter] {
 	return func(yield func(time.Duration, *Letter) bool) {
 		for i := range habits {
 			habits[i].next = habits[i].from + t.pause(habits[i].every)
+		}
+		if a.Mailing > 0 {
+			habits = append(habits, habit{every: never, write: t.mailing, next: a.Mailing})
 		}
 		for {
 			next := &habits[0]

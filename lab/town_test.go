@@ -22,7 +22,7 @@ func first(letters iter.Seq2[time.Duration, *Letter], span time.Duration) (at []
 }
 
 func TestTown(t *testing.T) {
-	attack := Attack{Login: 20 * time.Second, Script: 40 * time.Second, Local: 50 * time.Second}
+	attack := Attack{Mailing: 10 * time.Second, Login: 20 * time.Second, Script: 40 * time.Second, Local: 50 * time.Second}
 	at, letters := first(NewTown(9).Letters(attack), time.Minute)
 	atAgain, again := first(NewTown(9).Letters(attack), time.Minute)
 	if !reflect.DeepEqual(at, atAgain) || !reflect.DeepEqual(letters, again) {
@@ -44,6 +44,10 @@ func TestTown(t *testing.T) {
 			l.Scene == Planted && at[i] < attack.Local {
 			t.Errorf("%s begins at %v", l.Scene, at[i])
 		}
+	}
+	if i := slices.IndexFunc(letters, func(l *Letter) bool { return l.Scene == Mailing }); count[Mailing] != 1 || at[i] != attack.Mailing ||
+		letters[i].Caller.Login != Florist {
+		t.Errorf("%d first mailings", count[Mailing])
 	}
 	for scene, about := range map[Scene]int{Person: 150, Shop: 86, Newsletter: 24, Form: 20, Incoming: 75, Forwarded: 30,
 		Cron: 7, Monitor: 9, Stolen: 800, Hacked: 100, Planted: 100} {

@@ -40,9 +40,10 @@ func (p *program) demo() *cobra.Command {
 		Use:   "demo",
 		Short: "Watch osm at work: a private Exim with real mail, then spam",
 		Long: "Starts a real Exim of its own on loopback, in a temporary folder: the system's Exim, its users and its\n" +
-			"files are not touched. People, a shop, a newsletter and scripts send mail through it; after a while a stolen\n" +
-			"password, a hacked script and a program without a login begin to send spam. What osm sees is shown line by\n" +
-			"line, until Ctrl-C or for the time given, and summed up at the end. Without --active osm only watches; with it\n" +
+			"files are not touched. People, a shop, a newsletter and scripts send mail through it; a florist writes to all of\n" +
+			"her customers at once; after a while a stolen password, a hacked script and a program without a login begin to\n" +
+			"send spam. What osm sees is shown line by line, until Ctrl-C or for the time given, and summed up at the end;\n" +
+			"the pages are open meanwhile, at an address that is printed first. Without --active osm only watches; with it\n" +
 			"Exim asks osm about every message, and what osm stops is really held or refused. With --gateway osm stands in\n" +
 			"front of Exim and takes the mail that comes by SMTP; what scripts hand in Exim asks about by its rewrite rule.\n" +
 			"Nothing is left behind. Needs root; installs Debian's " + lab.Package + " where there is no Exim.",
@@ -147,9 +148,9 @@ func (d *demo) whatIsDone() string {
 // attackWithin says when the spam begins: in good time to be seen.
 func attackWithin(span time.Duration) lab.Attack {
 	if span == 0 {
-		return lab.Attack{Login: 12 * time.Second, Script: 24 * time.Second, Local: 36 * time.Second}
+		return lab.Attack{Mailing: 4 * time.Second, Login: 12 * time.Second, Script: 24 * time.Second, Local: 36 * time.Second}
 	}
-	return lab.Attack{Login: span / 4, Script: span / 2, Local: span * 3 / 4}
+	return lab.Attack{Mailing: span / 8, Login: span / 4, Script: span / 2, Local: span * 3 / 4}
 }
 
 // configuration is that of an empty file, but for the places, and is written beside the log for osm's other commands.

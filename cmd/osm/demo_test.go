@@ -75,7 +75,8 @@ func TestDemo(t *testing.T) {
 // throughGateway is the way in which osm stands in front of Exim.
 const throughGateway exim.Way = "gateway"
 
-// TestDemoActive runs it with an Exim that asks, in each way, and behind the gateway, until something of each attack was stopped.
+// TestDemoActive runs it with an Exim that asks, in each way, and behind the gateway, until something of each attack was stopped,
+// and a wanted letter that looks like one; that is let go.
 func TestDemoActive(t *testing.T) {
 	if err := lab.Missing(); err != nil {
 		t.Skip(err)
@@ -85,10 +86,10 @@ func TestDemoActive(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			out := &curtain{fall: cancel, wanted: []string{" REFUSED V", " HELD V", "hacked-script",
-				"localhost-sender", "is stopped"}}
+				"localhost-sender", "is stopped", "Open on Sundays"}}
 			var complaints bytes.Buffer
 			d := demo{program: &program{in: strings.NewReader(""), out: out, err: &complaints, now: time.Now}, way: way, seed: 1,
-				attack: lab.Attack{Login: time.Second, Script: time.Second, Local: time.Second}}
+				attack: lab.Attack{Mailing: time.Millisecond, Login: time.Second, Script: time.Second, Local: time.Second}}
 			if way == throughGateway {
 				d.way, d.front = exim.ByRewrite, true
 			}
@@ -96,7 +97,11 @@ func TestDemoActive(t *testing.T) {
 				t.Fatalf("%v: %s", err, &complaints)
 			}
 			text := out.text.String()
-			for _, want := range []string{"What is held now", "osm release ", "\nwanted mail ", ": none of them stopped\n"} {
+			wanted := []string{": held 1, refused 0, ", " was held and is wanted: it is let go", "released: delivered"}
+			if way == exim.ByRewrite { // it is asked before the recipients are known
+				wanted = []string{"osm release ", ": none of them stopped\n"}
+			}
+			for _, want := range append(wanted, "What is held now", "\nwanted mail ", "wanted mail that looks like spam") {
 				if !strings.Contains(text, want) {
 					t.Errorf("%q is missing in\n%s", want, text)
 				}

@@ -148,11 +148,14 @@ func (r *row) open() int { return max(max(len(r.message.Recipients), 1)-r.delive
 
 // sent takes what Exim said to a sender.
 func (p *picture) sent(l *lab.Letter, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l.Scene == lab.Mailing {
+		p.announce(l.Scene)
+	}
 	if err == nil {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.refused++
 	if p.active && refused(l, err) {
 		return // shown as a message of its own
@@ -260,7 +263,11 @@ func (p *picture) show(r *row) {
 // announce says what begins.
 func (p *picture) announce(scene lab.Scene) {
 	p.print("")
-	p.print(colour(red).Render(fmt.Sprintf("──── %s: %s", p.now().Format(time.TimeOnly), scene.Story())))
+	ink := colour(red)
+	if !scene.Spam() {
+		ink = lipgloss.NewStyle().Bold(true)
+	}
+	p.print(ink.Render(fmt.Sprintf("──── %s: %s", p.now().Format(time.TimeOnly), scene.Story())))
 	p.print("")
 }
 
