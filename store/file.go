@@ -42,8 +42,8 @@ func fileURL(path string, query url.Values) string {
 	return u.String()
 }
 
-func newEncoder() (*zstd.Encoder, error) {
-	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(blockSize), zstd.WithLowerEncoderMem(true))
+func newEncoder(level zstd.EncoderLevel) (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(level), zstd.WithWindowSize(blockSize), zstd.WithLowerEncoderMem(true))
 }
 
 // takeLock fails with ErrLocked while another process holds it. It is a file of its own: closing any descriptor of the

@@ -53,17 +53,18 @@ func (s *Store) write(positions []osm.Position) error {
 	s.flushes++
 	days := slices.Clone(s.days)
 	planned, after := s.lines.plan(s.batch.text, s.batch.cuts)
-	compressed := make(chan struct{})
-	blocks := slices.Clone(planned)
+	blocks, compressed, failure := slices.Clone(planned), make(chan struct{}), error(nil)
 	go func() {
-		compress(blocks, s.encoder)
+		failure = compress(blocks, s.encoder)
 		close(compressed)
 	}()
 	err := transaction(ctx, s.conn, func() error {
 		if err := s.writeRows(planned); err != nil {
 			return err
 		}
-		<-compressed
+		if <-compressed; failure != nil {
+			return failure
+		}
 		for _, w := range blocks {
 			if _, err := s.openDay(w.day); err != nil {
 				return err

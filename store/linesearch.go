@@ -10,7 +10,7 @@ import (
 
 // What one search of lines opens and gives at most.
 const (
-	searchedBlocks = 1000 // 125 MB of lines
+	searchedBlocks = 250 // 125 MB of lines
 	foundLines     = 20
 )
 

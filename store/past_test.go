@@ -29,7 +29,7 @@ func TestPastIsTheLogAndWhatWasRefused(t *testing.T) {
 			if n%500 == 9 { // found in the log, when it was too late
 				m.Verdict = osm.Verdict{Action: osm.Reject, Rule: "r", ID: "V" + m.ID, Detail: "no", Passive: true}
 			}
-			line := at.Format("2006-01-02 15:04:05 ") + m.ID + " <= " + m.Sender + strings.Repeat(" x", 60)
+			line := at.Format("2006-01-02 15:04:05 ") + m.ID + " <= " + m.Sender + strings.Repeat(" x", 300)
 			lines = append(lines, line)
 			s.Line(at, line)
 			s.Arrival(m)

@@ -83,7 +83,7 @@ func (s *Store) begin() (err error) {
 	if s.migrations, err = loadMigrations(migrations); err != nil {
 		return err
 	}
-	if s.encoder, err = newEncoder(); err != nil {
+	if s.encoder, err = newEncoder(zstd.SpeedDefault); err != nil {
 		return err
 	}
 	if s.lock, err = takeLock(s.path + ".lock"); err != nil {
