@@ -218,10 +218,14 @@ func (s *Server) drawEvent(f *Frame, say *speech, v *Viewer, missed int) ([]byte
 	if v.Scope.All {
 		e.Lost, e.Counts = f.Lost+missed, []int{f.Incidents, f.Held}
 	}
+	t, err := s.pages.template(say, "now")
+	if err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
 	for i := len(f.Messages) - 1; i >= 0; i-- {
 		if m := &f.Messages[i]; v.Scope.Has(m.Account) && v.May(SeeMessages) {
-			if err := s.pages.templates[say]["now"].ExecuteTemplate(&b, "event", m); err != nil {
+			if err := t.ExecuteTemplate(&b, "event", m); err != nil {
 				return nil, err
 			}
 		}

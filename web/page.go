@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/language"
@@ -25,14 +26,22 @@ var assetFiles embed.FS
 
 // pages draws the pages: every template in every language.
 type pages struct {
-	base      string // path before all of ours
-	now       func() time.Time
-	zone      *time.Location
-	speeches  []*speech
-	matcher   language.Matcher
-	templates map[*speech]map[string]*template.Template
-	assets    map[string]asset
-	counts    navCounts
+	base     string // path before all of ours
+	now      func() time.Time
+	zone     *time.Location
+	speeches []*speech
+	matcher  language.Matcher
+	assets   map[string]asset
+	counts   navCounts
+
+	mu        sync.Mutex
+	templates map[pageKey]*template.Template // those that were wanted: all of them would take 12 MB
+}
+
+// pageKey is a page in a language.
+type pageKey struct {
+	speech *speech
+	name   string
 }
 
 // asset is a file that browsers fetch besides the page. Its address changes with its content, so that they may keep it.
@@ -41,14 +50,8 @@ type asset struct {
 	kind, tag string
 }
 
-// shared are the templates that every page may use.
-const (
-	frameTemplate = "frame.html"
-	partsTemplate = "parts.html"
-)
-
 func newPages(base string, now func() time.Time, zone *time.Location) (*pages, error) {
-	p := &pages{base: base, now: now, zone: zone, templates: map[*speech]map[string]*template.Template{}, assets: map[string]asset{},
+	p := &pages{base: base, now: now, zone: zone, templates: map[pageKey]*template.Template{}, assets: map[string]asset{},
 		counts: navCounts{seen: map[string]navCount{}, overviews: map[string]*Overview{}}}
 	var err error
 	if p.speeches, err = speeches(); err != nil {
@@ -62,30 +65,23 @@ func newPages(base string, now func() time.Time, zone *time.Location) (*pages, e
 	if err := p.readAssets(); err != nil {
 		return nil, err
 	}
-	names, err := fs.Glob(templateFiles, "templates/*.html")
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range p.speeches {
-		shared, err := template.New("").Funcs(p.functions(s)).ParseFS(templateFiles, "templates/"+frameTemplate, "templates/"+partsTemplate)
-		if err != nil {
-			return nil, fmt.Errorf("read the shared templates: %w", err)
-		}
-		p.templates[s] = map[string]*template.Template{}
-		for _, name := range names {
-			if base := path.Base(name); base != frameTemplate && base != partsTemplate {
-				own, err := shared.Clone()
-				if err == nil {
-					own, err = own.ParseFS(templateFiles, name)
-				}
-				if err != nil {
-					return nil, fmt.Errorf("read the template %s: %w", name, err)
-				}
-				p.templates[s][strings.TrimSuffix(base, ".html")] = own
-			}
-		}
-	}
 	return p, nil
+}
+
+// template reads that of a page when it is wanted for the first time.
+func (p *pages) template(say *speech, name string) (*template.Template, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := pageKey{say, name}
+	if t := p.templates[key]; t != nil {
+		return t, nil
+	}
+	t, err := template.New("").Funcs(p.functions(say)).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/"+name+".html")
+	if err != nil {
+		return nil, fmt.Errorf("read the template %s: %w", name, err)
+	}
+	p.templates[key] = t
+	return t, nil
 }
 
 func (p *pages) readAssets() error {
@@ -183,11 +179,11 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, view *p
 		view.Path = r.URL.RequestURI()
 	}
 	view.Notice = p.takeNotice(w, r)
-	var b bytes.Buffer
-	t := p.templates[view.Speech][view.Name]
-	if t == nil {
-		return fmt.Errorf("there is no template %q", view.Name)
+	t, err := p.template(view.Speech, view.Name)
+	if err != nil {
+		return err
 	}
+	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "frame", view); err != nil {
 		return fmt.Errorf("draw the page %s: %w", view.Name, err)
 	}
@@ -197,7 +193,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, view *p
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
-	_, err := w.Write(b.Bytes())
+	_, err = w.Write(b.Bytes())
 	return err
 }
 
