@@ -178,7 +178,7 @@ func TestForgedLinesEndNothing(t *testing.T) {
 }
 
 func suspendedEntry(id string) exim.Entry {
-	return exim.Entry{Kind: exim.Removed, ID: id, Time: time.Now()}
+	return exim.Entry{Head: exim.Head{Kind: exim.Removed, ID: id, Time: time.Now()}}
 }
 
 func TestSendersAreTold(t *testing.T) {

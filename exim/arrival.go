@@ -22,7 +22,7 @@ func arrival(s string, i int, e *Entry) {
 		if n < 0 {
 			return
 		}
-		again := e.bare()
+		again := Entry{Head: e.Head, filled: true}
 		next := arrivalReader{e: &again, heloEnd: r.heloEnd + 1 + n}
 		if next.read(s, i) {
 			*e = again

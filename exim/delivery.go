@@ -28,7 +28,7 @@ func delivery(s string, i int, e *Entry) {
 		case n > 0:
 			i = fieldOfDelivery(s, i, n, e)
 		case s[i] == '<' && angleEnd(s, i) > 0:
-			*e = e.bare()
+			e.Fields = Fields{}
 			i = addressOfDelivery(s, start, i, e)
 		case s[i] == ':':
 			answer(s[spaceOver(s, i+1):], e)

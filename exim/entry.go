@@ -41,24 +41,42 @@ func (k Kind) String() string { return kindNames[k] }
 // Entry is one log line as understood. Every string is a part of the line given to Parse (still escaped as Exim
 // wrote it: see Unescape), so an Entry lives as long as its line and costs no allocation. Which fields are set depends on Kind.
 type Entry struct {
+	Head
+	Fields
+
+	filled bool // Fields may hold something: half of all lines have none, which need not be wiped for the next
+}
+
+// Head is what is known of a line itself, and of a submission all that there is to know.
+type Head struct {
 	Kind       Kind
 	Additional bool // "->": a further recipient of the transport's run that the "=>" before it tells of
-	HasSender  bool // Sender was logged; it is "" for the null sender
-	HasSubject bool // Subject was logged; it may be ""
-	Temporary  bool // a rejection that the client may try again after
 	Remark     bool // text in no form of Exim's own, as ACLs write it with logwrite
 	Millis     bool // Time has a fraction in the log
 	Kept       bool // Line is a copy: see Parser.Keep
 	LoggedPID  bool // PID is Exim's own +pid; otherwise it is syslog's
 	Forged     Sign // a sign that Exim did not write this line: see Forgery
-	Piece      int  // number of this piece of a record that syslog cut, from 1; 0 for a whole one
-	Pieces     int  // how many pieces there are
+
+	foreignPID, foreignTime bool // the id of an arrival does not fit its line: see forged.go
+
+	Piece  int // number of this piece of a record that syslog cut, from 1; 0 for a whole one
+	Pieces int // how many pieces there are
 
 	Time time.Time // zero when the line bears none
 	PID  int       // with +pid or from the syslog tag; 0 when not logged
 	ID   string    // message id; "" when the line has none
 	Line string    // the whole line
 	Text string    // what follows the flag, or the message of a line without one
+
+	Dir  string // cwd= of a submission
+	Args string // arguments of a submission
+}
+
+// Fields is what a line tells in Exim's fields, and around them.
+type Fields struct {
+	HasSender  bool // Sender was logged; it is "" for the null sender
+	HasSubject bool // Subject was logged; it may be ""
+	Temporary  bool // a rejection that the client may try again after
 
 	// Addresses
 	Sender     string // of an arrival; F=<...> of a delivery or a rejection
@@ -93,16 +111,14 @@ type Entry struct {
 	Code      int    // SMTP reply code in Answer, 0 when there is none
 	Enhanced  string // RFC 3463 status code in Answer ("5.1.1"), "" when there is none
 	Phase     string // what a rejection refused (a constant, or part of the line): "RCPT", "MAIL", "DATA", "connection", ...
-	Dir       string // cwd= of a submission
-	Args      string // arguments of a submission
-
-	foreignPID, foreignTime bool // the id of an arrival does not fit its line: see forged.go
 }
 
-// bare returns what is known of the line itself, without its fields.
-func (e *Entry) bare() Entry {
-	return Entry{Kind: e.Kind, Additional: e.Additional, Time: e.Time, Millis: e.Millis, PID: e.PID, LoggedPID: e.LoggedPID,
-		Piece: e.Piece, Pieces: e.Pieces, ID: e.ID, Line: e.Line, Text: e.Text}
+// reset makes e that of a line of which nothing is known yet.
+func (e *Entry) reset(line string) {
+	e.Head = Head{Line: line}
+	if e.filled {
+		e.Fields, e.filled = Fields{}, false
+	}
 }
 
 // Sign is why a line is held to be forged. Its names are for reports.

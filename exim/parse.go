@@ -35,8 +35,7 @@ func (p *Parser) SetLatest(t time.Time) { p.clock.latest = t }
 // Parse reads one line, without its newline, into e, which is reset first. It never fails: what is not understood has
 // the kind Unknown. It does not allocate, except for the zone of a line that differs from that of the one before.
 func (p *Parser) Parse(line string, e *Entry) {
-	*e = Entry{}
-	e.Line = line
+	e.reset(line)
 	at, i := p.clock.read(line)
 	if i == 0 {
 		if at, i = p.syslog(line, e); i == 0 {
@@ -92,6 +91,7 @@ func pid(s string, i int, e *Entry) int {
 func ofMessage(s string, i int, e *Entry) {
 	if i+3 <= len(s) && s[i+2] == ' ' {
 		if e.Kind = flag(s[i], s[i+1]); e.Kind != Unknown {
+			e.filled = true
 			e.Additional = s[i] == '-'
 			i += 3
 			e.Text = s[i:]

@@ -97,12 +97,13 @@ func remark(s string, i int, e *Entry) {
 		if p := &phrases[n]; strings.HasPrefix(s[i:], p.text) {
 			e.Kind = p.kind
 			if p.read != nil {
+				e.filled = e.Kind != Submission
 				p.read(s, i, e)
 			}
 			return
 		}
 	}
-	e.Kind, e.Remark = Notice, true
+	e.Kind, e.Remark, e.filled = Notice, true, true
 	if looksLikeFlag(s[i:]) {
 		e.Kind = Unknown
 		return

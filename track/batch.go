@@ -60,59 +60,63 @@ func (b *Batch) Arrivals() iter.Seq2[int, *osm.Message] {
 
 // Read takes the next line, which nobody has forged: see exim.Glance.
 func (b *Batch) Read(e *exim.Entry) {
-	l, told := b.line(e)
-	if !told {
-		if !l.dated || l.unix-b.last <= maxSilence && b.last-l.unix <= maxSilence {
-			return
-		}
-		l.key = key{} // only the time matters
+	now, dated := unix(e)
+	kind, at, told := b.told(e)
+	switch {
+	case told:
+		b.lines = append(b.lines, line{key: keyOf(e.ID), unix: now, kind: kind, dated: dated, at: at})
+	case dated && (now-b.last > maxSilence || b.last-now > maxSilence): // only the time matters
+		b.lines = append(b.lines, line{unix: now, kind: kind, dated: true})
+	default:
+		return
 	}
-	b.last = l.unix
-	b.lines = append(b.lines, l)
+	b.last = now
 }
 
-// line reads what a line tells by itself; told is false where that is nothing but its time and id.
-func (b *Batch) line(e *exim.Entry) (l line, told bool) {
-	l = line{key: keyOf(e.ID), kind: e.Kind, dated: !e.Time.IsZero()}
-	if l.dated {
-		l.unix = e.Time.Unix()
+// unix is a line's time in seconds, if it bears one.
+func unix(e *exim.Entry) (seconds int64, dated bool) {
+	if e.Time.IsZero() {
+		return 0, false
 	}
+	return e.Time.Unix(), true
+}
+
+// told keeps what a line tells by itself, under the index at of its kind; ok is false where that is nothing but its time and id.
+func (b *Batch) told(e *exim.Entry) (kind exim.Kind, at int32, ok bool) {
 	switch e.Kind {
 	case exim.Arrival, exim.Fakereject:
-		l.at = int32(len(b.slots))
-		b.slots = append(b.slots, b.arrival(e, l.key))
+		at = int32(len(b.slots))
+		b.slots = append(b.slots, b.arrival(e))
 	case exim.Delivery, exim.Cutthrough, exim.Suppressed, exim.Deferral, exim.Failure:
-		l.at = int32(len(b.deliveries))
+		at = int32(len(b.deliveries))
 		if len(b.deliveries) < cap(b.deliveries) { // it is written over
-			b.deliveries = b.deliveries[:l.at+1]
+			b.deliveries = b.deliveries[:at+1]
 		} else {
 			b.deliveries = append(b.deliveries, osm.Delivery{})
 		}
-		fillDelivery(&b.deliveries[l.at], e)
+		fillDelivery(&b.deliveries[at], e)
 	case exim.Submission:
-		c, ok := readArgs(e.Args)
-		if !ok { // it submits no message
-			l.kind = exim.Notice
-			return l, false
+		c, submits := readArgs(e.Args)
+		if !submits {
+			return exim.Notice, 0, false
 		}
 		c.dir, c.pid = e.Dir, e.PID
-		l.at = int32(len(b.submissions))
+		at = int32(len(b.submissions))
 		b.submissions = append(b.submissions, c)
 	case exim.Rejection, exim.AuthFailure, exim.Unknown:
-		l.at = int32(len(b.entries))
+		at = int32(len(b.entries))
 		b.entries = append(b.entries, *e)
 	case exim.Completed:
 	default:
-		l.kind = exim.Notice
-		return l, false
+		return exim.Notice, 0, false
 	}
-	return l, true
+	return e.Kind, at, true
 }
 
 // arrival makes the slot of a message that arrives.
-func (b *Batch) arrival(e *exim.Entry, k key) *slot {
+func (b *Batch) arrival(e *exim.Entry) *slot {
 	s := b.slot()
-	s.key, s.arrived, s.early = k, true, nil
+	s.key, s.arrived, s.early = keyOf(e.ID), true, nil
 	s.bytes = slotBytes + b.fillMessage(&s.message, e)
 	if s.local = e.IP == ""; s.local {
 		s.pid = processOf(e)

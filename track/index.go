@@ -13,17 +13,17 @@ type index struct {
 func newIndex() index { return index{cells: make([]*slot, 1024), seed: rand.Uint64() | 1} }
 
 // at is where the search for a key begins.
-func (x *index) at(k *key) int {
-	h := (k[0] ^ x.seed) * 0x9e3779b97f4a7c15
-	h = (h ^ h>>29 ^ k[1]) * x.seed
-	h = (h ^ h>>32 ^ k[2]) * 0xe7037ed1a0b428db
+func (x *index) at(k key) int {
+	h := (k.a ^ x.seed) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>29 ^ k.b) * x.seed
+	h = (h ^ h>>32 ^ k.c) * 0xe7037ed1a0b428db
 	return int(h>>32) & (len(x.cells) - 1)
 }
 
 // get finds a slot, nil where there is none.
-func (x *index) get(k *key) *slot {
+func (x *index) get(k key) *slot {
 	for i := x.at(k); ; i = (i + 1) & (len(x.cells) - 1) {
-		if s := x.cells[i]; s == nil || s.key == *k {
+		if s := x.cells[i]; s == nil || s.key == k {
 			return s
 		}
 	}
@@ -34,7 +34,7 @@ func (x *index) put(s *slot) {
 	if 2*x.used >= len(x.cells) {
 		x.grow()
 	}
-	i := x.at(&s.key)
+	i := x.at(s.key)
 	for x.cells[i] != nil && x.cells[i].key != s.key {
 		i = (i + 1) & (len(x.cells) - 1)
 	}
@@ -47,7 +47,7 @@ func (x *index) put(s *slot) {
 // remove takes a slot out. Those behind it move up, so that none is searched for beyond an empty cell.
 func (x *index) remove(s *slot) {
 	mask := len(x.cells) - 1
-	i := x.at(&s.key)
+	i := x.at(s.key)
 	for x.cells[i] != s {
 		if x.cells[i] == nil {
 			return
@@ -60,7 +60,7 @@ func (x *index) remove(s *slot) {
 		if moved == nil {
 			break
 		}
-		if home := x.at(&moved.key); (next-home)&mask >= (next-i)&mask {
+		if home := x.at(moved.key); (next-home)&mask >= (next-i)&mask {
 			x.cells[i], i = moved, next
 		}
 	}

@@ -18,25 +18,26 @@ const (
 	maxFree      = 1000 // forgotten slots that are kept for reuse, by each batch
 )
 
-// key is a message id, packed so that comparing and hashing it is cheap. The zero key is that of no message.
-type key [3]uint64
+// key is a message id, packed so that comparing and hashing it is cheap. The zero key is that of no message. (Fields, and no
+// array: the compiler keeps them in registers.)
+type key struct{ a, b, c uint64 }
 
 // keyOf packs an id of 16 characters (up to Exim 4.96) or 23 (from 4.97).
 func keyOf(id string) (k key) {
 	switch len(id) {
 	case 16:
-		k[0], k[1] = word(id[:8]), word(id[8:])
+		k.a, k.b = word(id[:8]), word(id[8:])
 	case 23:
-		k[0], k[1], k[2] = word(id[:8]), word(id[8:16]), word(id[15:])
+		k.a, k.b, k.c = word(id[:8]), word(id[8:16]), word(id[15:])
 	}
 	return k
 }
 
 // id is the id that was packed.
 func (k key) id() string {
-	b := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, k[0]), k[1])
-	if k[2] != 0 {
-		b = append(b[:15], binary.LittleEndian.AppendUint64(nil, k[2])...)
+	b := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, k.a), k.b)
+	if k.c != 0 {
+		b = append(b[:15], binary.LittleEndian.AppendUint64(nil, k.c)...)
 	}
 	return string(b)
 }

@@ -64,13 +64,14 @@ func New(o Options) *Tracker {
 func (t *Tracker) Add(e *exim.Entry) Event {
 	b := &t.single
 	b.Reset()
+	l := line{key: keyOf(e.ID)}
+	l.unix, l.dated = unix(e)
 	if e.Forged != exim.NoSign {
-		l, _ := b.line(&exim.Entry{Time: e.Time})
 		t.begin(&l)
 		t.forged(e, l.unix)
 		return Event{Kind: e.Kind, Forged: e.Forged}
 	}
-	l, _ := b.line(e)
+	l.kind, l.at, _ = b.told(e)
 	event := t.tie(b, &l)
 	event.Kind = e.Kind
 	b.slots = b.slots[:0]
@@ -134,7 +135,7 @@ func (t *Tracker) about(k key, event *Event) {
 	if k == (key{}) {
 		return
 	}
-	if s := t.slots.get(&k); s != nil && s.arrived {
+	if s := t.slots.get(k); s != nil && s.arrived {
 		event.Message = &s.message
 	}
 }
@@ -153,7 +154,7 @@ func (t *Tracker) advance(now int64) {
 }
 
 func (t *Tracker) arrival(s *slot, at int64, event *Event) {
-	switch before := t.slots.get(&s.key); {
+	switch before := t.slots.get(s.key); {
 	case s.key == key{}:
 		t.drop(s)
 		return
@@ -181,7 +182,7 @@ func (t *Tracker) attempt(k key, d *osm.Delivery, event *Event) {
 	if k == (key{}) {
 		return
 	}
-	s := t.slots.get(&k)
+	s := t.slots.get(k)
 	if s == nil {
 		s = t.restore(k)
 	}
@@ -193,7 +194,7 @@ func (t *Tracker) attempt(k key, d *osm.Delivery, event *Event) {
 }
 
 func (t *Tracker) completed(k key, event *Event) {
-	s := t.slots.get(&k)
+	s := t.slots.get(k)
 	switch {
 	case s == nil:
 	case s.arrived:
@@ -210,7 +211,7 @@ func (t *Tracker) rejection(l *line, e *exim.Entry, event *Event) {
 	if e.IP == "" && e.ID != "" {
 		t.submissions.take(&osm.Message{Protocol: e.Protocol, Parent: e.Parent, User: e.User}, processOf(e), l.unix)
 	}
-	s := t.slots.get(&l.key)
+	s := t.slots.get(l.key)
 	switch {
 	case s == nil:
 	case s.arrived:

@@ -250,7 +250,7 @@ func TestForgedLinesChangeNothing(t *testing.T) {
 func TestUnknownSamples(t *testing.T) {
 	f := newFeed(Options{})
 	for i := range 25 {
-		f.t.Add(&exim.Entry{Kind: exim.Unknown, Line: fmt.Sprintf("%d %s", i, strings.Repeat("x", 1000))})
+		f.t.Add(&exim.Entry{Head: exim.Head{Kind: exim.Unknown, Line: fmt.Sprintf("%d %s", i, strings.Repeat("x", 1000))}})
 	}
 	s := f.t.Stats()
 	if s.Unknown != 25 || len(s.Samples) != maxSamples || len(s.Samples[0]) != maxSample || !strings.HasPrefix(s.Samples[0], "15 x") ||
@@ -373,7 +373,7 @@ func TestIndex(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, want := index{cells: make([]*slot, 32), seed: 3}, map[key]*slot{} // crowded
 		for range rapid.IntRange(0, 300).Draw(t, "n") {
-			k := key{rapid.Uint64Range(0, 15).Draw(t, "key"), 1}
+			k := key{a: rapid.Uint64Range(0, 15).Draw(t, "key"), b: 1}
 			if s := want[k]; s != nil {
 				x.remove(s)
 				delete(want, k)
@@ -382,7 +382,7 @@ func TestIndex(t *testing.T) {
 				x.put(want[k])
 			}
 			for k := range want {
-				if x.get(&k) != want[k] {
+				if x.get(k) != want[k] {
 					t.Fatalf("%v is lost", k)
 				}
 			}
@@ -393,10 +393,10 @@ func TestIndex(t *testing.T) {
 	})
 	x := newIndex()
 	for i := range uint64(100_000) {
-		x.put(&slot{key: key{i}})
+		x.put(&slot{key: key{a: i}})
 	}
 	for i := range uint64(100_000) {
-		s := x.get(&key{i})
+		s := x.get(key{a: i})
 		if s == nil {
 			t.Fatalf("%d is lost", i)
 		}
@@ -405,7 +405,7 @@ func TestIndex(t *testing.T) {
 		}
 	}
 	for i := range uint64(100_000) {
-		if s := x.get(&key{i}); (s != nil) != (i%3 == 0) {
+		if s := x.get(key{a: i}); (s != nil) != (i%3 == 0) {
 			t.Fatalf("%d: %v", i, s)
 		}
 	}
