@@ -288,7 +288,7 @@ func TestKeepAndSkim(t *testing.T) {
 		if got.Kept = false; want.Kind == Connection {
 			want.Host, want.IP, want.Helo, want.Port = got.Host, got.IP, got.Helo, got.Port
 		}
-		if want != got {
+		if want.Head != got.Head || want.Fields != got.Fields {
 			t.Errorf("%q:\n%+v\nwant\n%+v", line, got, want)
 		}
 	}
