@@ -163,6 +163,11 @@ func (s *session) follow(ctx context.Context) error {
 				return err
 			}
 		}
+		if batch.AtEnd || batch.Idle { // days that are over can wait until the log is read
+			if _, err := s.store.Settle(now); err != nil {
+				s.options.Logger.Warn("a day of history can't be settled: its pages take longer; it is tried again in an hour", "error", err)
+			}
+		}
 		if now.Sub(s.tended) >= tendAfter {
 			s.tend(now)
 		}

@@ -36,10 +36,11 @@ type pendingMessage struct {
 	arrived     bool
 	heard       time.Time // the first thing that was heard
 	completed   time.Time
-	line, last  int      // offsets in batch.text of the arrival and of the last thing that was heard
-	counts      [4]int64 // attempts by osm.Outcome
-	first, tail int32    // chain of deliveries, index+1
-	place       place    // while a flush runs
+	line, last  int             // offsets in batch.text of the arrival and of the last thing that was heard
+	counts      [4]int64        // attempts by osm.Outcome
+	first, tail int32           // chain of deliveries, index+1
+	place       place           // while a flush runs
+	envelope    map[string]bool // its recipients, where that was asked
 }
 
 type pendingDelivery struct {

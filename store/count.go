@@ -68,7 +68,7 @@ func (v *view) minutes(d day, since time.Time, found map[time.Time]*Minute) erro
 		m.Stopped += stopped
 		return nil
 	}, d.sql(fmt.Sprintf(`SELECT time / 60000, class, count(*), sum(action <> 0 AND flags & %d = 0) FROM message_DAY
-		WHERE seq >= ? AND time >= ? AND %s GROUP BY 1, 2`, flagShadow, mine)), first, d.millis(since))
+		WHERE seq >= ? AND time >= ? AND %s GROUP BY 1, 2`, flagShadow, mine.sql)), first, d.millis(since))
 }
 
 // seqAt finds about where in a day's rows a time is: rows are in the order of the log, and so nearly in that of time.

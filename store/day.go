@@ -39,7 +39,7 @@ func (d day) hour(t time.Time) uint8 {
 func (d day) sql(query string) string { return strings.ReplaceAll(query, "DAY", d.String()) }
 
 // tables of a day, the large ones last: they are dropped one after the other.
-var dayTables = [...]string{"message", "delivery", "verdict", "event", "hourly", "refusal", "text", "posting", "answer", "hit", "line", "string"}
+var dayTables = [...]string{"message", "delivery", "verdict", "event", "hourly", "refusal", "text", "posting", "settled", "answer", "hit", "line", "string"}
 
 // queryer is what a connection and a pool have in common.
 type queryer interface {

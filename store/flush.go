@@ -94,7 +94,7 @@ func (s *Store) writeRows(blocks []blockWrite) error {
 	for i := range b.messages {
 		m := &b.messages[i]
 		m.place = place{}
-		if err := s.settle(m); err != nil {
+		if err := s.findPlace(m); err != nil {
 			return err
 		}
 		if m.place.day == nil {
@@ -110,6 +110,9 @@ func (s *Store) writeRows(blocks []blockWrite) error {
 		}
 	}
 	for _, w := range s.open {
+		if err := s.unsettle(context.Background(), w); err != nil {
+			return err
+		}
 		if err := w.finish(context.Background(), s.conn, w.day < s.days[len(s.days)-1]); err != nil {
 			return err
 		}
@@ -133,7 +136,7 @@ func (s *Store) writeMessage(m *pendingMessage, blocks []blockWrite) error {
 	ranks, ranksOf := ranked{}, (*dayWriter)(nil)
 	if !m.place.stored {
 		ranks, ranksOf = w.ranks(&m.Message), w
-		w.postings.add(m.place.seq, &ranks, w.texts.id(m.Sender), w.texts.id(m.User))
+		w.post(m, &ranks)
 		if m.arrived {
 			w.hours.arrival(&m.Message, w.day.hour(m.Time), &ranks)
 			w.hit(m)
@@ -148,6 +151,7 @@ func (s *Store) writeMessage(m *pendingMessage, blocks []blockWrite) error {
 			}
 			m.place.attempt++
 		}
+		w.postAttempt(m, &d.Delivery)
 		w.answer(m, &d.Delivery)
 		// It counts for the day on which it happened.
 		at, err := s.dayAt(d.Time)

@@ -17,7 +17,7 @@ import (
 )
 
 // smallPieces make the indexes have many pieces with little mail.
-var smallPieces = pieces{texts: 7, messages: 3, least: 2}
+var smallPieces = pieces{texts: 7, messages: 3, least: 2, signature: 1}
 
 // compareIndexes wants what the indexes find, and the sums of refusals and verdicts, to be the model's: of the messages that may be
 // seen, and no others.
@@ -154,14 +154,13 @@ func TestOldDaysHaveSums(t *testing.T) {
 		s.Delivery(m, d)
 	}
 	flush(t, s, noon)
-	daily := s.migrations[2]
 	for _, d := range s.days {
-		for _, table := range []string{"text", "posting", "answer", "hit"} {
+		for _, table := range []string{"text", "posting", "settled", "answer", "hit"} {
 			if err := execAll(t.Context(), s.conn, d.sql("DROP TABLE "+table+"_DAY")); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := execAll(t.Context(), s.conn, d.sql("DROP INDEX verdict_id_DAY"), daily.forDay(d)); err != nil {
+		if err := execAll(t.Context(), s.conn, d.sql("DROP INDEX verdict_id_DAY"), s.migrations[2].forDay(d), s.migrations[3].forDay(d)); err != nil {
 			t.Fatal(err)
 		}
 	}

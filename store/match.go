@@ -1,20 +1,33 @@
 package store
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"osm"
 )
 
-// conditions of a query, joined by AND.
+// conditions of a query for the messages of a day, joined by AND.
 type conditions struct {
 	terms []string
 	args  []any
+
+	few        bool           // they leave few messages: what else is wanted is looked at in each
+	none       bool           // they leave none
+	recipients map[int64]bool // texts of which one must be a recipient, also of a message that no attempt was made for yet
+	looked     int64          // texts that had to be looked at one by one
 }
 
 func (c *conditions) add(term string, args ...any) {
 	c.terms = append(c.terms, term)
 	c.args = append(c.args, args...)
+}
+
+// choose adds what an index has found.
+func (c *conditions) choose(some chosen) {
+	c.add(some.sql)
+	c.few, c.none = c.few || some.few, c.none || some.none
 }
 
 // String is the WHERE clause without the word.
@@ -25,9 +38,14 @@ func (c *conditions) String() string {
 	return strings.Join(c.terms, " AND ")
 }
 
-// conditions of a filter for the rows of message_DAY.
-func (v *view) conditions(d day, f *Filter) (*conditions, error) {
-	c := &conditions{}
+// conditions of a filter for the rows of message_DAY. few tells that they are asked of few messages.
+func (v *view) conditions(d day, f *Filter, few bool) (*conditions, error) {
+	c := &conditions{few: few}
+	mine, err := v.condition(d)
+	if err != nil {
+		return nil, err
+	}
+	c.choose(mine)
 	if f.ID != "" {
 		key, _ := keyOf(f.ID, d)
 		c.add("key = ?", key)
@@ -44,63 +62,101 @@ func (v *view) conditions(d day, f *Filter) (*conditions, error) {
 	if f.Action != nil {
 		c.add("action = ?", int64(*f.Action))
 	}
-	if f.Judged {
-		c.add(d.sql("seq IN (SELECT seq FROM verdict_DAY)"))
-	}
-	sender, client := f.Sender, f.Client
-	if sender == "<>" {
+	if f.Sender == "<>" {
 		c.add("sender = 0")
-		sender = ""
 	}
-	if a := parseAddr(client); a.IsValid() {
-		client = a.String() // in the usual spelling
+	if err := v.addKeys(d, c, f); err != nil {
+		return nil, err
 	}
-	for _, one := range []struct {
-		kind    osm.KeyKind
-		pattern string
-	}{{osm.KeySender, sender}, {osm.KeyLogin, f.Login}, {osm.KeyAccount, f.Account}, {osm.KeyUser, f.User}, {osm.KeyScript, f.Script}, {osm.KeyClient, client}} {
-		if err := v.addKey(d, c, one.kind, one.pattern); err != nil {
-			return nil, err
-		}
-	}
-	if f.Subject != "" {
-		match, arg := matchText("*" + strings.Trim(f.Subject, "*") + "*")
-		c.add("subject IN (SELECT id FROM string_DAY WHERE "+match+")", arg)
+	switch {
+	case f.Judged && c.few:
+		c.add(d.sql("EXISTS (SELECT 1 FROM verdict_DAY WHERE verdict_DAY.seq = message_DAY.seq)"))
+	case f.Judged:
+		c.add(d.sql("seq IN (SELECT seq FROM verdict_DAY)"))
 	}
 	return c, v.addAttempts(d, c, f)
 }
 
-// addKey wants a message to bear a value. A domain's senders, and whole texts, are found by the indexes; for other patterns all
-// texts of the day are looked through.
-func (v *view) addKey(d day, c *conditions, kind osm.KeyKind, pattern string) error {
-	if pattern == "" {
+// keyPattern is a text, or a pattern, that messages are to bear.
+type keyPattern struct {
+	kind    osm.KeyKind
+	pattern string
+}
+
+// keys are what a filter wants messages to bear: whole texts first, which leave few messages.
+func (f *Filter) keys() (whole, patterns []keyPattern) {
+	sender, client := f.Sender, f.Client
+	if sender == "<>" {
+		sender = "" // that is no text
+	}
+	if a := parseAddr(client); a.IsValid() {
+		client = a.String() // in the usual spelling
+	}
+	all := []keyPattern{{osm.KeySender, sender}, {osm.KeyLogin, f.Login}, {osm.KeyAccount, f.Account}, {osm.KeyUser, f.User},
+		{osm.KeyScript, f.Script}, {osm.KeyClient, client}}
+	if f.Subject != "" {
+		all = append(all, keyPattern{osm.KeySubject, "*" + strings.Trim(f.Subject, "*") + "*"})
+	}
+	for _, one := range all {
+		domain, ok := strings.CutPrefix(one.pattern, "*@")
+		switch {
+		case one.pattern == "":
+		case ok && one.kind == osm.KeySender && !strings.ContainsAny(domain, "*@"):
+			whole = append(whole, keyPattern{osm.KeySenderDomain, strings.ToLower(domain)})
+		case isPattern(one.pattern):
+			patterns = append(patterns, one)
+		default:
+			whole = append(whole, one)
+		}
+	}
+	return whole, patterns
+}
+
+// addKeys wants messages to bear what a filter asks for.
+func (v *view) addKeys(d day, c *conditions, f *Filter) error {
+	whole, patterns := f.keys()
+	for _, one := range whole {
+		ids, err := v.textIDs(d, "nocase", clean(one.pattern))
+		if err != nil {
+			return err
+		}
+		some, err := v.bearing(d, one.kind, ids)
+		if err != nil {
+			return err
+		}
+		c.choose(some)
+	}
+	for _, one := range patterns {
+		if err := v.addPattern(d, c, one); err != nil || c.none {
+			return err
+		}
+	}
+	return nil
+}
+
+// rareTexts is how many texts are looked up by whom they are borne; more of them are looked for in all messages.
+const rareTexts = 1000
+
+// addPattern wants messages to bear a text that a pattern stands for: it is looked for among the texts of the day.
+func (v *view) addPattern(d day, c *conditions, one keyPattern) error {
+	column := columnOf[one.kind]
+	if c.few {
+		match, arg := matchText(one.pattern)
+		c.add(d.sql("(SELECT "+match+" FROM string_DAY WHERE id = "+column+")"), arg)
 		return nil
 	}
-	if domain, ok := strings.CutPrefix(pattern, "*@"); ok && kind == osm.KeySender && !strings.ContainsAny(domain, "*@") {
-		kind, pattern = osm.KeySenderDomain, strings.ToLower(domain)
-	}
-	if isPattern(pattern) {
-		match, arg := matchText(pattern)
-		c.add(columnOf[kind]+" IN (SELECT id FROM string_DAY WHERE "+match+")", arg)
-		return nil
-	}
-	ids, err := v.textIDs(d, "nocase", clean(pattern))
+	ids, looked, err := v.textsLike(d, one.pattern)
+	c.looked += looked
 	if err != nil {
 		return err
 	}
-	bearing, err := v.bearing(d, kind, ids)
-	c.add(bearing)
-	return err
-}
-
-// recipients is the set of texts that a pattern stands for, and its argument.
-func (v *view) recipients(d day, pattern string) (set string, args []any, err error) {
-	if isPattern(pattern) {
-		match, arg := matchText(pattern)
-		return "(SELECT id FROM string_DAY WHERE " + match + ")", []any{arg}, nil
+	if len(ids) > rareTexts {
+		c.add(column + " IN " + numbers(ids))
+		return nil
 	}
-	ids, err := v.textIDs(d, "nocase", clean(pattern))
-	return "(" + idList(ids) + ")", nil, err
+	some, err := v.bearing(d, one.kind, ids)
+	c.choose(some)
+	return err
 }
 
 // addAttempts wants one attempt to be all that is asked of attempts. A message that none was made for yet, being held,
@@ -114,17 +170,21 @@ func (v *view) addAttempts(d day, c *conditions, f *Filter) error {
 		attempt.add("refusal = ?", int64(f.Refusal))
 	}
 	alone := len(attempt.terms) == 0
-	if f.Recipient != "" {
-		set, args, err := v.recipients(d, f.Recipient)
-		if err != nil {
+	if f.Recipient != "" && !c.none {
+		if err := v.addRecipients(d, c, f.Recipient); err != nil {
 			return err
 		}
-		attempt.add("(recipient IN "+set+" OR original IN "+set+")", append(args, args...)...)
+		set := numbers(slices.Collect(maps.Keys(c.recipients)))
+		attempt.add("(recipient IN " + set + " OR original IN " + set + ")")
 	}
 	if len(attempt.terms) == 0 {
 		return nil
 	}
-	term := d.sql("seq IN (SELECT id >> 20 FROM delivery_DAY WHERE " + attempt.String() + ")")
+	term := "seq IN (SELECT id >> 20 FROM delivery_DAY WHERE "
+	if c.few {
+		term = "EXISTS (SELECT 1 FROM delivery_DAY WHERE delivery_DAY.id BETWEEN seq << 20 AND (seq << 20) + 1048575 AND "
+	}
+	term = d.sql(term) + attempt.String() + ")"
 	if alone {
 		term = "(delivered + deferred + failed + suppressed = 0 AND recipients > 0 OR " + term + ")"
 	}
@@ -132,16 +192,44 @@ func (v *view) addAttempts(d day, c *conditions, f *Filter) error {
 	return nil
 }
 
+// addRecipients finds the recipients that a pattern stands for, and the messages to them where those are not too many.
+func (v *view) addRecipients(d day, c *conditions, pattern string) (err error) {
+	var ids []int64
+	if isPattern(pattern) {
+		var looked int64
+		ids, looked, err = v.textsLike(d, pattern)
+		c.looked += looked
+	} else {
+		ids, err = v.textIDs(d, "nocase", clean(pattern))
+	}
+	if err != nil {
+		return err
+	}
+	c.recipients = map[int64]bool{}
+	for _, id := range ids {
+		c.recipients[id] = true
+	}
+	if len(ids) > rareTexts {
+		return nil
+	}
+	some, err := v.bearing(d, osm.KeyRecipient, ids)
+	c.choose(some)
+	return err
+}
+
 func isPattern(text string) bool { return strings.HasPrefix(text, "*") || strings.HasSuffix(text, "*") }
+
+// middle is a pattern without what stands for anything.
+func middle(pattern string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(clean(pattern), "*"), "*")
+}
 
 // matchText is the condition on string_DAY.text for a pattern with `*` at the start or end, and its argument.
 func matchText(pattern string) (condition, arg string) {
-	pattern = clean(pattern)
-	middle := strings.TrimSuffix(strings.TrimPrefix(pattern, "*"), "*")
-	if middle == pattern {
-		return "text = ? COLLATE NOCASE", pattern
+	if !isPattern(pattern) {
+		return "text = ? COLLATE NOCASE", clean(pattern)
 	}
-	arg = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(middle)
+	arg = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(middle(pattern))
 	if strings.HasPrefix(pattern, "*") {
 		arg = "%" + arg
 	}

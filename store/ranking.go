@@ -88,26 +88,15 @@ func (r *ranking) top(value string) *Top {
 	return top
 }
 
-// where is the condition on hourly_DAY and refusal_DAY. The classes are a mask: a list would be searched for each row.
+// where is the condition on hourly_DAY and refusal_DAY.
 func (r *ranking) where(s span) string {
-	mask := 0
-	for _, c := range r.query.Classes {
-		mask |= 1 << c
-	}
-	return fmt.Sprintf("kind = %d AND hour BETWEEN %d AND %d AND %d >> class & 1", r.kind, s.first, s.last, mask)
+	return fmt.Sprintf("kind = %d AND hour BETWEEN %d AND %d AND %d >> class & 1", r.kind, s.first, s.last, classMask(r.query.Classes))
 }
 
 // candidates adds the first values of a day, by the one sum that decides.
 func (v *view) candidates(r *ranking, s span) error {
 	limit := max(candidates, 2*r.query.Limit)
-	sums := map[int64]int64{}
-	err := v.each(func(rows *sql.Rows) error {
-		var id, n int64
-		err := rows.Scan(&id, &n)
-		sums[id] = n
-		return err
-	}, s.day.sql(fmt.Sprintf("SELECT value, sum(%s) AS n FROM hourly_DAY WHERE %s GROUP BY value ORDER BY n DESC LIMIT %d",
-		r.query.Order.column(), r.where(s), limit)))
+	sums, err := v.first(r, s, limit)
 	if err != nil {
 		return err
 	}
@@ -127,6 +116,27 @@ func (v *view) candidates(r *ranking, s span) error {
 	return nil
 }
 
+// first gives the first values of a day, as they were noted down when it was settled or from the sums by hour.
+func (v *view) first(r *ranking, s span, limit int) (map[int64]int64, error) {
+	sums := map[int64]int64{}
+	if s.whole() && limit <= settledMost && classMask(r.query.Classes) == classMask(usualClasses()) {
+		tops, noted, err := v.settledTops(s.day, r.kind)
+		for _, t := range firstTops(tops, r.query.Order, limit) {
+			sums[t.id] = t.sums[r.query.Order]
+		}
+		if noted || err != nil {
+			return sums, err
+		}
+	}
+	return sums, v.each(func(rows *sql.Rows) error {
+		var id, n int64
+		err := rows.Scan(&id, &n)
+		sums[id] = n
+		return err
+	}, s.day.sql(fmt.Sprintf("SELECT value, sum(%s) AS n FROM hourly_DAY WHERE %s GROUP BY value ORDER BY n DESC LIMIT %d",
+		r.query.Order.column(), r.where(s), limit)))
+}
+
 // complete finds the ids of values on the days on which they are not among the first.
 func (v *view) complete(all []*ranking) error {
 	for i, s := range all[0].query.spans(v.days) {
@@ -142,14 +152,13 @@ func (v *view) complete(all []*ranking) error {
 		if len(missing) == 0 {
 			continue
 		}
-		for value, days := range missing {
-			ids, err := v.textIDs(s.day, "binary", value)
-			if err != nil {
-				return err
+		err := v.eachText(s.day, "binary", slices.Collect(maps.Keys(missing)), func(id int64, value string) {
+			for _, d := range missing[value] {
+				d.ids[value] = append(d.ids[value], id)
 			}
-			for _, d := range days {
-				d.ids[value] = ids
-			}
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -83,7 +83,7 @@ type view struct {
 	conn   *sql.Conn
 	days   []day // the oldest first
 	within *scope
-	ids    map[day]string // of the scope's accounts: see condition
+	mine   map[day]chosen // the messages of the scope: see condition
 }
 
 // view runs fn on one connection in a read transaction.
@@ -100,7 +100,7 @@ func (r *Reader) view(ctx context.Context, op string, fn func(*view) error) erro
 	}
 	// Also when ctx is done: the connection goes back to the pool.
 	defer conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	v := &view{ctx: ctx, conn: conn, within: r.within, ids: map[day]string{}}
+	v := &view{ctx: ctx, conn: conn, within: r.within, mine: map[day]chosen{}}
 	if v.days, err = listDays(ctx, conn); err == nil {
 		err = fn(v)
 	}
@@ -112,7 +112,11 @@ func (r *Reader) view(ctx context.Context, op string, fn func(*view) error) erro
 
 // each runs a query and calls scan for each row.
 func (v *view) each(scan func(rows *sql.Rows) error, query string, args ...any) error {
-	rows, err := v.conn.QueryContext(v.ctx, query, args...)
+	return eachRow(v.ctx, v.conn, scan, query, args...)
+}
+
+func eachRow(ctx context.Context, db queryer, scan func(rows *sql.Rows) error, query string, args ...any) error {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -131,11 +135,11 @@ func (v *view) locate(id string) (d day, seq int64, err error) {
 		if _, exists := slices.BinarySearch(v.days, d); !exists || err != nil {
 			return false
 		}
-		mine := ""
+		var mine chosen
 		if mine, err = v.condition(d); err != nil {
 			return false
 		}
-		err = v.conn.QueryRowContext(v.ctx, d.sql("SELECT seq FROM message_DAY WHERE key = ? AND "+mine), key).Scan(&seq)
+		err = v.conn.QueryRowContext(v.ctx, d.sql("SELECT seq FROM message_DAY WHERE key = ? AND "+mine.sql), key).Scan(&seq)
 		if errors.Is(err, sql.ErrNoRows) {
 			err = nil
 			return false
@@ -188,7 +192,7 @@ func (r *Reader) Verdict(ctx context.Context, verdict string) (*Found, error) {
 				return err
 			}
 			err = v.conn.QueryRowContext(ctx, d.sql(`SELECT seq FROM verdict_DAY JOIN message_DAY USING (seq)
-				WHERE id = ? AND `+mine+` ORDER BY seq DESC LIMIT 1`), clean(verdict)).Scan(&seq)
+				WHERE id = ? AND `+mine.sql+` ORDER BY seq DESC LIMIT 1`), clean(verdict)).Scan(&seq)
 			if err == nil {
 				found, err = v.found(d, seq)
 				return err

@@ -49,6 +49,7 @@ const (
 	ByMessages Order = iota
 	ByRecipients
 	ByFailed
+	orders
 )
 
 // column is its name in hourly_*.
@@ -64,6 +65,19 @@ type ReportQuery struct {
 	Order        Order         // of the rankings
 	Classes      []osm.Class   // in Total, Hours and rankings; empty: all but inbound and bounce
 	Rank         []osm.KeyKind // which rankings are made; nil: all, empty: none
+}
+
+// usualClasses are all but those of which nobody here is the sender.
+func usualClasses() []osm.Class {
+	return slices.DeleteFunc(append(osm.Classes(), osm.NoClass), func(c osm.Class) bool { return c == osm.Inbound || c == osm.Bounce })
+}
+
+// classMask is for conditions: a list would be searched for each row.
+func classMask(classes []osm.Class) (mask int) {
+	for _, c := range classes {
+		mask |= 1 << c
+	}
+	return mask
 }
 
 // Report is the sum of a time span.
@@ -93,9 +107,7 @@ func (r *Reader) Report(ctx context.Context, q ReportQuery) (*Report, error) {
 		q.Rank = rankings[:]
 	}
 	if len(q.Classes) == 0 {
-		q.Classes = slices.DeleteFunc(append(osm.Classes(), osm.NoClass), func(c osm.Class) bool {
-			return c == osm.Inbound || c == osm.Bounce
-		})
+		q.Classes = usualClasses()
 	}
 	q.Since = q.Since.UTC().Truncate(time.Hour)
 	q.Until = q.Until.UTC().Add(time.Hour - 1).Truncate(time.Hour)
@@ -129,6 +141,8 @@ type span struct {
 	day         day
 	first, last int64
 }
+
+func (s span) whole() bool { return s.first == 0 && s.last == 23 }
 
 func (q *ReportQuery) spans(days []day) []span {
 	var all []span

@@ -62,6 +62,7 @@ func (s *Store) drop(ctx context.Context, d day) error {
 	}
 	s.days = slices.DeleteFunc(s.days, func(other day) bool { return other == d })
 	delete(s.strays, d)
+	delete(s.due, d)
 	if s.lines.day == d {
 		s.lines = lineLog{block: s.lines.block}
 		s.lineDay = 0

@@ -21,29 +21,26 @@ func (r *Reader) Within(accounts []string) *Reader {
 }
 
 // condition is what a row of message_DAY must meet to be seen at all.
-func (v *view) condition(d day) (string, error) {
+func (v *view) condition(d day) (chosen, error) {
 	if v.within == nil {
-		return "1", nil
+		return chosen{sql: "1"}, nil
 	}
-	ids, known := v.ids[d]
+	mine, known := v.mine[d]
 	if !known {
-		list, err := v.textIDs(d, "binary", v.within.accounts...)
+		ids, err := v.textIDs(d, "binary", v.within.accounts...)
 		if err != nil {
-			return "", err
+			return chosen{}, err
 		}
-		if ids, err = v.bearing(d, osm.KeyAccount, list); err != nil {
-			return "", err
+		if mine, err = v.bearing(d, osm.KeyAccount, ids); err != nil {
+			return chosen{}, err
 		}
-		v.ids[d] = ids
+		v.mine[d] = mine
 	}
-	return ids, nil
+	return mine, nil
 }
 
-// idList writes ids into a query; where there are none it names one that nobody has.
+// idList writes ids with commas between them.
 func idList(ids []int64) string {
-	if len(ids) == 0 {
-		return "-1"
-	}
 	texts := make([]string, len(ids))
 	for i, id := range ids {
 		texts[i] = strconv.FormatInt(id, 10)
@@ -77,10 +74,6 @@ func (v *view) sumWithin(q *ReportQuery, s span, kind osm.KeyKind, found map[str
 	if err != nil {
 		return err
 	}
-	mask := 0
-	for _, c := range q.Classes {
-		mask |= 1 << c
-	}
 	hour := time.Hour.Milliseconds()
 	sums, names := map[int64]*Counts{}, texts{}
 	err = v.each(func(rows *sql.Rows) error {
@@ -92,7 +85,7 @@ func (v *view) sumWithin(q *ReportQuery, s span, kind osm.KeyKind, found map[str
 		return err
 	}, s.day.sql(fmt.Sprintf(`SELECT %[1]s, count(*), sum(recipients), sum(size), sum(action <> 0 AND flags & %[2]d = 0), sum(delivered),
 		sum(deferred), sum(failed) FROM message_DAY WHERE %[3]s AND time >= %[4]d AND time < %[5]d AND %[6]d >> class & 1 AND %[1]s <> 0
-		GROUP BY %[1]s`, columnOf[kind], flagShadow, mine, s.first*hour, (s.last+1)*hour, mask)))
+		GROUP BY %[1]s`, columnOf[kind], flagShadow, mine.sql, s.first*hour, (s.last+1)*hour, classMask(q.Classes))))
 	if err != nil {
 		return err
 	}
@@ -129,5 +122,5 @@ func (v *view) accounts(d day) (string, error) {
 		return "1", nil
 	}
 	ids, err := v.textIDs(d, "binary", v.within.accounts...)
-	return "account IN (" + idList(ids) + ")", err
+	return "account IN " + numbers(ids), err
 }

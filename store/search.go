@@ -33,7 +33,7 @@ type Filter struct {
 	Judged       bool         // something was found about it
 	Limit        int          // 0 means 50
 	After        Cursor       // continue a list: see Page.Next
-	Most         int          // messages that are looked through one by one, to the end of the day; 0 means all
+	Most         int          // messages that are looked through one by one, or twice as many texts, to the end of the day; 0 means all
 }
 
 // Cursor is a place in a list of messages, to be handed back as it is. "" is the start.
@@ -46,7 +46,8 @@ type Page struct {
 }
 
 // Search lists messages, newest first. Every day of the time span is looked through unless the page is full: about 0.1 s
-// for a million messages, and next to nothing where a sender, login, account, user, script, client or recipient is told whole.
+// for a million messages, and next to nothing where a sender, login, account, user, script, client or recipient is told whole, or a
+// text that is in few others.
 func (r *Reader) Search(ctx context.Context, f Filter) (*Page, error) {
 	if f.Limit <= 0 {
 		f.Limit = 50
@@ -59,75 +60,102 @@ func (r *Reader) Search(ctx context.Context, f Filter) (*Page, error) {
 	return page, err
 }
 
+// searching is a list in the making.
+type searching struct {
+	*view
+	filter Filter
+	page   Page
+	end    Cursor
+	looked int64 // how many messages, or twice as many texts, were looked at one by one
+}
+
 func (v *view) search(f Filter) (*Page, error) {
 	last, before, err := f.After.parse()
 	if err != nil {
 		return nil, err
 	}
-	page, end := &Page{}, f.After
 	days, err := v.daysFor(f)
 	if err != nil {
 		return nil, err
 	}
-	looked := 0
+	s := &searching{view: v, filter: f, end: f.After}
+	first := true
 	for i, d := range days {
-		c, err := v.conditions(d, &f)
-		if err != nil {
-			return nil, err
-		}
-		mine, err := v.condition(d)
-		if err != nil {
-			return nil, err
-		}
-		c.add(mine)
 		if f.After != "" && d > last {
 			continue
 		}
-		if f.After != "" && d == last {
-			c.add("seq < ?", before)
+		if f.After == "" || d != last {
+			before = 0
+			if err := v.conn.QueryRowContext(v.ctx, d.sql("SELECT ifnull(max(seq), 0) + 1 FROM message_DAY")).Scan(&before); err != nil {
+				return nil, err
+			}
 		}
-		rows, err := v.matching(d, f.Recipient, c, f.Limit-len(page.Messages)+1)
-		if err != nil {
-			return nil, err
+		if full, err := s.day(d, before, first); full || err != nil {
+			return &s.page, err
 		}
-		more := len(page.Messages)+len(rows) > f.Limit
-		if more {
-			rows = rows[:len(rows)-1]
-		}
-		described, err := v.describe(d, rows, shownRecipients)
-		if err != nil {
-			return nil, err
-		}
-		page.Messages = append(page.Messages, described...)
-		if len(rows) > 0 {
-			end = cursorAt(d, rows[len(rows)-1].seq)
-		}
-		if more {
-			page.Next = end
-			break
-		}
-		if f.Most == 0 || f.indexed() {
-			continue
-		}
-		n := 0
-		if err := v.conn.QueryRowContext(v.ctx, d.sql("SELECT ifnull(max(seq), 0) FROM message_DAY")).Scan(&n); err != nil {
-			return nil, err
-		}
-		if looked += n; looked >= f.Most && i+1 < len(days) {
-			page.Next = cursorAt(d, 0)
+		if first = false; f.Most > 0 && s.looked >= int64(f.Most) && i+1 < len(days) {
+			s.page.Next = cursorAt(d, 0)
 			break
 		}
 	}
-	return page, nil
+	return &s.page, nil
 }
 
-// indexed tells whether the messages are found without looking at each.
-func (f *Filter) indexed() bool {
-	if domain, ok := strings.CutPrefix(f.Sender, "*@"); ok && !isPattern(domain) {
-		return true
+// newest is how many messages are looked at one by one at first: what is wanted is often among them, and nothing else needs to be
+// looked at then.
+const newest = 8192
+
+// day adds the messages of a day that come before one of them, until the page is full.
+func (s *searching) day(d day, before int64, first bool) (full bool, err error) {
+	_, patterns := s.filter.keys()
+	hard := len(patterns) > 0 || s.filter.Refusal != 0 || s.filter.Outcome != nil
+	if after := before - newest; first && hard && s.within == nil && after > 0 {
+		if full, err = s.part(d, after, before, true); full || err != nil {
+			return full, err
+		}
+		before = after
 	}
-	return f.ID != "" || slices.ContainsFunc([]string{strings.TrimPrefix(f.Sender, "<>"), f.Recipient, f.Login, f.Account, f.User, f.Client, f.Script},
-		func(text string) bool { return text != "" && !isPattern(text) })
+	return s.part(d, 0, before, false)
+}
+
+// part adds those from one message on and before another.
+func (s *searching) part(d day, from, before int64, few bool) (full bool, err error) {
+	c, err := s.conditions(d, &s.filter, few)
+	if err != nil || c.none {
+		s.looked += c.lookedAt(0)
+		return false, err
+	}
+	if s.looked += c.lookedAt(before - from); from > 0 {
+		c.add("seq >= ?", from)
+	}
+	c.add("seq < ?", before)
+	rows, err := s.matching(d, c, s.filter.Limit-len(s.page.Messages)+1)
+	if err != nil {
+		return false, err
+	}
+	if full = len(s.page.Messages)+len(rows) > s.filter.Limit; full {
+		rows = rows[:len(rows)-1]
+	}
+	described, err := s.describe(d, rows, shownRecipients)
+	s.page.Messages = append(s.page.Messages, described...)
+	if len(rows) > 0 {
+		s.end = cursorAt(d, rows[len(rows)-1].seq)
+	}
+	if full {
+		s.page.Next = s.end
+	}
+	return full, err
+}
+
+// lookedAt is how much was looked at for so many messages.
+func (c *conditions) lookedAt(messages int64) int64 {
+	switch {
+	case c == nil:
+		return 0
+	case c.few:
+		messages = 0
+	}
+	return messages + c.looked/2
 }
 
 // daysFor lists the days that can hold what is wanted, the newest first.
@@ -153,30 +181,14 @@ func (v *view) daysFor(f Filter) ([]day, error) {
 }
 
 // matching gives at most limit rows of a day, newest first.
-func (v *view) matching(d day, recipient string, c *conditions, limit int) ([]messageRow, error) {
-	wanted := map[int64]bool{}
-	if recipient != "" {
-		set, args, err := v.recipients(d, recipient)
-		if err != nil {
-			return nil, err
-		}
-		err = v.each(func(rows *sql.Rows) error {
-			var id int64
-			err := rows.Scan(&id)
-			wanted[id] = true
-			return err
-		}, d.sql("SELECT id FROM string_DAY WHERE id IN "+set), args...)
-		if err != nil || len(wanted) == 0 {
-			return nil, err
-		}
-	}
+func (v *view) matching(d day, c *conditions, limit int) ([]messageRow, error) {
 	var found []messageRow
 	err := v.each(func(rows *sql.Rows) error {
 		var m messageRow
 		if err := m.scan(rows); err != nil {
 			return err
 		}
-		if recipient == "" || m.attempted() || m.sentTo(wanted) {
+		if c.recipients == nil || m.attempted() || m.sentTo(c.recipients) {
 			found = append(found, m)
 		}
 		if len(found) == limit {

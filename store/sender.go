@@ -62,6 +62,9 @@ type Answer struct {
 	ID       string // of that message
 	Count    int64
 	Last     time.Time
+
+	day day // of its message
+	seq int64
 }
 
 // What a story lists at most.
@@ -135,7 +138,7 @@ func (t *tale) where(v *view, d day) (condition string, ids []int64, err error) 
 		return "", nil, err
 	}
 	bearing, err := v.bearing(d, key.Kind, ids)
-	return fmt.Sprintf("%s AND time >= %d AND time < %d AND %s", bearing, d.millis(t.query.Since), d.millis(t.query.Until), mine), ids, err
+	return fmt.Sprintf("%s AND time >= %d AND time < %d AND %s", bearing.sql, d.millis(t.query.Since), d.millis(t.query.Until), mine.sql), ids, err
 }
 
 // day adds what a sender sent on a day.
@@ -150,7 +153,7 @@ func (t *tale) day(v *view, d day) error {
 	}
 	where = fmt.Sprintf("seq >= %d AND %s", first, where)
 	if v.within == nil && slices.Contains(rankings[:], t.query.Key.Kind) {
-		where := fmt.Sprintf("kind = %d AND value IN (%s) AND hour >= %d", t.query.Key.Kind, idList(ids), int64(t.query.Since.Sub(d.start())/time.Hour))
+		where := fmt.Sprintf("kind = %d AND value IN %s AND hour >= %d", t.query.Key.Kind, numbers(ids), int64(t.query.Since.Sub(d.start())/time.Hour))
 		err = t.sums(v, d, "hour, "+sumColumns+" FROM hourly_DAY WHERE "+where)
 	} else {
 		err = t.sums(v, d, fmt.Sprintf(`time / 3600000, count(*), sum(recipients), sum(size), sum(action <> 0 AND flags & %d = 0), sum(delivered), 0,
@@ -286,7 +289,7 @@ func gather(all map[answerKey]*Answer, a *Answer) {
 	}
 	sum.Count += a.Count
 	if !a.Last.Before(sum.Last) {
-		sum.Last, sum.Text, sum.ID = a.Last, a.Text, a.ID
+		sum.Last, sum.Text, sum.ID, sum.day, sum.seq = a.Last, a.Text, a.ID, a.day, a.seq
 	}
 }
 

@@ -45,7 +45,8 @@ type Store struct {
 
 	days    []day // that have tables
 	open    map[day]*dayWriter
-	strays  map[day]bool // days with messages whose id does not tell the day
+	strays  map[day]bool      // days with messages whose id does not tell the day
+	due     map[day]time.Time // when a day that is over is to be settled; absent: an hour after its end
 	lines   lineLog
 	lineDay day // of the newest line
 
@@ -61,7 +62,7 @@ func Open(cfg Config, now time.Time, log *slog.Logger) (*Store, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{log: log, keep: day(time.Duration(cfg.Keep) / (24 * time.Hour)), maxSize: int64(cfg.MaxSize), now: now,
-		clock: now, pieces: usualPieces(), batch: newBatch(), open: map[day]*dayWriter{}, strays: map[day]bool{}}
+		clock: now, pieces: usualPieces(), batch: newBatch(), open: map[day]*dayWriter{}, strays: map[day]bool{}, due: map[day]time.Time{}}
 	s.Reader = newReader(cfg.Path)
 	err := s.begin()
 	if errors.Is(kindOf(err), ErrDamaged) {

@@ -24,6 +24,7 @@ const (
 // collide by chance (10^-7 for a million texts) nor by intent.
 type dictionary struct {
 	limit   int // of ids: maxTexts
+	piece   int // texts of a piece of the index
 	seed    maphash.Seed
 	ids     map[uint64]uint32
 	last    uint32
@@ -69,7 +70,7 @@ func (t *dictionary) add(hash uint64, s string) int64 {
 	}
 	t.last++
 	t.ids[hash] = t.last
-	t.index.hashes = append(t.index.hashes, textHash(s))
+	t.index.add(s, t.piece)
 	if err := t.rows.add(int64(t.last), s); t.err == nil {
 		t.err = err
 	}

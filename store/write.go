@@ -30,6 +30,7 @@ type dayWriter struct {
 	seq     int64 // of the newest message
 	events  int64
 	samples map[EventKind]int // lines kept for osm doctor so far
+	settled bool              // something was noted down of it
 	texts   dictionary
 	hours   hourly
 	rolled  rolled
@@ -44,7 +45,7 @@ type dayWriter struct {
 
 // openDay makes the tables of the day where they are missing and prepares to write them. The texts of the newest day are
 // learned: it is still being filled. An older one gets a few late deliveries, whose texts may have a second id.
-func openDay(ctx context.Context, conn *sql.Conn, d day, exists, newest bool, all []migration) (*dayWriter, error) {
+func openDay(ctx context.Context, conn *sql.Conn, d day, exists, newest bool, all []migration, size pieces) (*dayWriter, error) {
 	for _, m := range all {
 		if m.daily && !exists {
 			if err := execAll(ctx, conn, m.forDay(d)); err != nil {
@@ -52,8 +53,8 @@ func openDay(ctx context.Context, conn *sql.Conn, d day, exists, newest bool, al
 			}
 		}
 	}
-	w := &dayWriter{day: d, hours: newHourly(), rolled: newRolled(), samples: map[EventKind]int{},
-		texts: dictionary{limit: maxTexts, seed: maphash.MakeSeed(), ids: map[uint64]uint32{}}}
+	w := &dayWriter{day: d, hours: newHourly(), rolled: newRolled(), samples: map[EventKind]int{}, pieces: size,
+		texts: dictionary{limit: maxTexts, piece: size.texts, seed: maphash.MakeSeed(), ids: map[uint64]uint32{}}}
 	w.texts.index = &w.index
 	err := w.prepare(ctx, conn)
 	if err == nil && exists {
@@ -108,8 +109,8 @@ func (w *dayWriter) load(ctx context.Context, conn *sql.Conn) error {
 	err := conn.QueryRowContext(ctx, w.day.sql(`SELECT ifnull((SELECT max(seq) FROM message_DAY), 0),
 		ifnull((SELECT max(id) FROM string_DAY), 0), ifnull((SELECT max(id) FROM event_DAY), 0),
 		ifnull((SELECT max(piece) FROM text_DAY WHERE bucket = 0), 0),
-		ifnull((SELECT max(piece) FROM posting_DAY WHERE kind = 0 AND value = 0), 0)`)).
-		Scan(&w.seq, &w.texts.last, &w.events, &w.index.upTo, &w.postings.upTo)
+		ifnull((SELECT max(piece) FROM posting_DAY WHERE kind = 0), 0), EXISTS (SELECT 1 FROM settled_DAY)`)).
+		Scan(&w.seq, &w.texts.last, &w.events, &w.index.upTo, &w.postings.upTo, &w.settled)
 	w.postings.lacks = w.seq > w.postings.upTo
 	if err != nil {
 		return err

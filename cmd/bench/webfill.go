@@ -42,7 +42,11 @@ func fillStore(path string, messages, days int, now time.Time) (f *filled, err e
 	world := sim.New(sim.Config{Seed: 1, Accounts: max(messages*filledDays/days/perAccount, 20), Days: days + 1, Start: now.Truncate(24*time.Hour).AddDate(0, 0, -days),
 		Style: sim.CPanel, Panel: true, Geo: true})
 	world.Run(w.event)
-	if err := cmp.Or(w.err, s.Flush(now, nil)); err != nil {
+	err = cmp.Or(w.err, s.Flush(now, nil))
+	for more := true; more && err == nil; {
+		more, err = s.Settle(now)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if w.Messages < messages {

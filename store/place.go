@@ -8,9 +8,9 @@ import (
 	"osm"
 )
 
-// settle finds the row of a message, or makes room for a new one. place.day stays nil for what is too old to keep, and
+// findPlace finds the row of a message, or makes room for a new one. place.day stays nil for what is too old to keep, and
 // for messages of which only events are known.
-func (s *Store) settle(m *pendingMessage) error {
+func (s *Store) findPlace(m *pendingMessage) error {
 	if m.ID != "" && (!m.arrived || s.careful) {
 		p, noArrival, found, err := s.locate(m.ID)
 		if err != nil {
@@ -134,10 +134,9 @@ func (s *Store) openDay(d day) (*dayWriter, error) {
 	if !ok {
 		at, exists := slices.BinarySearch(s.days, d)
 		var err error
-		if w, err = openDay(context.Background(), s.conn, d, exists, at == len(s.days)-1, s.migrations); err != nil {
+		if w, err = openDay(context.Background(), s.conn, d, exists, at == len(s.days)-1, s.migrations, s.pieces); err != nil {
 			return nil, err
 		}
-		w.pieces = s.pieces
 		s.open[d] = w
 		if !exists {
 			s.days = slices.Insert(s.days, at, d)

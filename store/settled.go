@@ -1,0 +1,192 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"osm"
+)
+
+const (
+	// settleAfter is how long after its end a day is settled, and how long after something came late to it: more may come.
+	settleAfter = time.Hour
+	// settledMost is how many values and answers of a day are kept.
+	settledMost = 500
+	// settledFrom is how many messages a day must have: one with fewer is summed up as quickly.
+	settledFrom = 50_000
+
+	answersQuestion = "answers"
+)
+
+// Settle does one piece of work on a day that is over, the newest that is due: it completes its indexes (those of a database that
+// an older osm has written are made anew), and where the day had much mail it notes down what takes long to find out. It reports
+// whether there was such a day: then it should be called again at a quiet moment. A day of a million messages takes some seconds.
+func (s *Store) Settle(now time.Time) (bool, error) {
+	s.now = now
+	for i := len(s.days) - 2; i >= 0; i-- {
+		d := s.days[i]
+		due, known := s.due[d]
+		if !known {
+			due = (d + 1).start().Add(settleAfter)
+		}
+		if now.Before(due) {
+			continue
+		}
+		s.due[d] = now.Add(settleAfter) // also when it fails
+		err := s.settle(context.Background(), d)
+		if err == nil {
+			s.due[d] = never
+		}
+		return true, failed("settle a day of", s.path, err)
+	}
+	return false, nil
+}
+
+// never is when a day is due again to which nothing comes late.
+var never = time.Unix(1<<40, 0)
+
+// settle does so in one transaction. The writer of a day that is not in use does not take the place of one that is.
+func (s *Store) settle(ctx context.Context, d day) error {
+	w, used := s.open[d]
+	err := transaction(ctx, s.conn, func() (err error) {
+		if !used {
+			if w, err = openDay(ctx, s.conn, d, true, false, s.migrations, s.pieces); err != nil {
+				return err
+			}
+			defer w.close()
+		}
+		if err := w.finish(ctx, s.conn, true); err != nil {
+			return err
+		}
+		if w.seq < int64(s.pieces.settled) {
+			return nil
+		}
+		w.settled = true
+		return (&view{ctx: ctx, conn: s.conn, days: s.days}).settle(d)
+	})
+	if err != nil {
+		s.closeDays(0)
+	}
+	return err
+}
+
+// unsettle forgets what has changed by what the day's writer is about to write.
+func (s *Store) unsettle(ctx context.Context, w *dayWriter) error {
+	if len(w.hours.at) == 0 && len(w.rolled.answers) == 0 {
+		return nil
+	}
+	s.due[w.day] = s.now.Add(settleAfter)
+	if !w.settled {
+		return nil
+	}
+	w.settled = false
+	gone := "question = '" + answersQuestion + "'"
+	if len(w.hours.at) > 0 {
+		gone = "1"
+	}
+	return execAll(ctx, s.conn, w.day.sql("DELETE FROM settled_DAY WHERE "+gone))
+}
+
+// settle notes down what is not known of a day.
+func (v *view) settle(d day) error {
+	note := func(question string, find func() ([]byte, error)) error {
+		var there bool
+		err := v.conn.QueryRowContext(v.ctx, d.sql("SELECT EXISTS (SELECT 1 FROM settled_DAY WHERE question = ?)"), question).Scan(&there)
+		if there || err != nil {
+			return err
+		}
+		answer, err := find()
+		if err != nil {
+			return err
+		}
+		_, err = v.conn.ExecContext(v.ctx, d.sql("INSERT INTO settled_DAY VALUES (?, ?)"), question, answer)
+		return err
+	}
+	err := note(answersQuestion, func() ([]byte, error) { return v.noteAnswers(d) })
+	for _, kind := range rankings {
+		err = cmp.Or(err, note(topsOf(kind), func() ([]byte, error) { return v.findTops(d, kind) }))
+	}
+	return err
+}
+
+// settled is what was noted down of a day, nil when nothing was.
+func (v *view) settled(d day, question string) (answer []byte, err error) {
+	err = v.conn.QueryRowContext(v.ctx, d.sql("SELECT answer FROM settled_DAY WHERE question = ?"), question).Scan(&answer)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return answer, err
+}
+
+// dayTop is a value of a day with what rankings go by.
+type dayTop struct {
+	id   int64
+	sums [orders]int64
+}
+
+func topsOf(kind osm.KeyKind) string { return "top " + kind.String() }
+
+// findTops finds the first values of a day in each order, of the usual classes, packed as varints.
+func (v *view) findTops(d day, kind osm.KeyKind) ([]byte, error) {
+	var all []dayTop
+	err := v.each(func(rows *sql.Rows) error {
+		var t dayTop
+		err := rows.Scan(&t.id, &t.sums[ByMessages], &t.sums[ByRecipients], &t.sums[ByFailed])
+		all = append(all, t)
+		return err
+	}, d.sql(fmt.Sprintf("SELECT value, sum(messages), sum(recipients), sum(failed) FROM hourly_DAY WHERE kind = %d AND %d >> class & 1 GROUP BY value",
+		kind, classMask(usualClasses()))))
+	kept := map[int64]bool{}
+	var packed []byte
+	for order := range orders {
+		for _, t := range firstTops(all, order, settledMost) {
+			if !kept[t.id] {
+				kept[t.id] = true
+				packed = binary.AppendUvarint(packed, uint64(t.id))
+				for _, n := range t.sums {
+					packed = binary.AppendUvarint(packed, uint64(n))
+				}
+			}
+		}
+	}
+	return packed, err
+}
+
+// firstTops orders them, and gives the first.
+func firstTops(all []dayTop, order Order, most int) []dayTop {
+	slices.SortFunc(all, func(a, b dayTop) int {
+		return cmp.Or(cmp.Compare(b.sums[order], a.sums[order]), cmp.Compare(a.id, b.id))
+	})
+	return all[:min(len(all), most)]
+}
+
+// settledTops undoes findTops; false where nothing was noted down.
+func (v *view) settledTops(d day, kind osm.KeyKind) ([]dayTop, bool, error) {
+	packed, err := v.settled(d, topsOf(kind))
+	if packed == nil || err != nil {
+		return nil, false, err
+	}
+	var all []dayTop
+	number := func() int64 {
+		n, size := binary.Uvarint(packed)
+		packed = packed[max(size, 0):]
+		if size <= 0 {
+			packed = nil // damaged
+		}
+		return int64(n)
+	}
+	for len(packed) > 0 {
+		t := dayTop{id: number()}
+		for i := range t.sums {
+			t.sums[i] = number()
+		}
+		all = append(all, t)
+	}
+	return all, true, nil
+}
