@@ -23,7 +23,10 @@ func (p *program) configCheck() *cobra.Command {
 			"mistake with its place. The exit status is 2 when there is one.",
 		Args: wants(0, 1, "name one file, or none"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			loaded, err := config.Load(strings.Join(args, ""))
+			if len(args) > 0 {
+				p.config = args[0]
+			}
+			loaded, err := config.Load(p.config)
 			mistakes, _ := errors.AsType[config.Mistakes](err)
 			if err != nil && mistakes == nil {
 				return err
@@ -47,6 +50,7 @@ func (p *program) configCheck() *cobra.Command {
 			return err
 		},
 	}
+	p.configFlag(c)
 	p.jsonFlag(c)
 	return c
 }

@@ -26,14 +26,21 @@ func (p *program) incidents() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			over := 0
 			if !all {
+				over = len(list)
 				list = slices.DeleteFunc(list, func(i *incident.Incident) bool { return !i.Live() })
+				over -= len(list)
 			}
 			if p.json {
 				return writeJSON(p.out, append([]*incident.Incident{}, list...))
 			}
 			if len(list) == 0 {
-				_, err := fmt.Fprintln(p.out, "No incidents.")
+				said := "No incidents."
+				if over > 0 {
+					said = fmt.Sprintf("No incident is open. %d closed: osm incidents --all", over)
+				}
+				_, err := fmt.Fprintln(p.out, said)
 				return err
 			}
 			t := newTable("id", "state", "who", "what", "since", "latest", ">messages", ">recipients", "why")
