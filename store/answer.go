@@ -36,8 +36,7 @@ func (r *Reader) Answers(ctx context.Context, since, until time.Time, limit int)
 // dayAnswer is one of a day: Last and Seq are of the latest attempt.
 type dayAnswer struct {
 	Domain, Host     string
-	Refusal          osm.Refusal
-	Code             int
+	Refusal, Code    int
 	Enhanced, Text   string
 	Count, Last, Seq int64
 }
@@ -56,7 +55,7 @@ func (v *view) answers(d day, since, until time.Time, most int, all map[answerKe
 		found, err = v.findAnswers(d, first, end, most)
 	}
 	for _, a := range found {
-		gather(all, &Answer{Refusal: a.Refusal, Domain: a.Domain, Host: a.Host, Code: a.Code, Enhanced: a.Enhanced, Text: a.Text, Count: a.Count,
+		gather(all, &Answer{Refusal: osm.Refusal(a.Refusal), Domain: a.Domain, Host: a.Host, Code: a.Code, Enhanced: a.Enhanced, Text: a.Text, Count: a.Count,
 			Last: d.time(a.Last), day: d, seq: a.Seq})
 	}
 	return err
@@ -66,8 +65,8 @@ func (v *view) notedAnswers(d day, first, end int64, most int) (found []dayAnswe
 	if v.within != nil || most > settledMost {
 		return nil, false, nil
 	}
-	text, err := v.settled(d, answersQuestion)
-	if text == nil || err != nil {
+	text, noted, err := v.settled(d, answersQuestion)
+	if !noted || err != nil {
 		return nil, false, err
 	}
 	var note answersNote

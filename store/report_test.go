@@ -129,7 +129,7 @@ func TestStoreAgainstModel(t *testing.T) {
 		steps := rapid.IntRange(1, 60).Draw(rt, "steps")
 		for n := range steps {
 			at := noon.Add(time.Duration(rapid.IntRange(-50*60, 0).Draw(rt, "minutes ago")) * time.Minute)
-			switch what := rapid.IntRange(0, 9).Draw(rt, "what"); {
+			switch what := rapid.IntRange(0, 10).Draw(rt, "what"); {
 			case what == 0:
 				flush(t, s, noon)
 			case what == 1:
@@ -141,6 +141,9 @@ func TestStoreAgainstModel(t *testing.T) {
 				s.pieces = smallPieces
 			case what == 2:
 				failFlush(t, s)
+			case what == 10: // later each time, so that a day is due again to which something came late
+				flush(t, s, noon)
+				settle(t, s, noon.Add(time.Duration(2*n)*time.Hour))
 			case what < 6 || len(w.messages) == 0:
 				m := drawMessage(rt, n, at)
 				w.messages = append(w.messages, m)
@@ -150,13 +153,15 @@ func TestStoreAgainstModel(t *testing.T) {
 				if at.Before(m.Time) {
 					at = m.Time
 				}
-				d := attempt(m, fmt.Sprintf("r%d@far.example", n), at, osm.Outcome(rapid.IntRange(0, 3).Draw(rt, "outcome")))
+				to := rapid.SampledFrom([]string{fmt.Sprintf("r%d@far.example", n), "ann@far.example"}).Draw(rt, "recipient")
+				d := attempt(m, to, at, osm.Outcome(rapid.IntRange(0, 3).Draw(rt, "outcome")))
+				d.Original = rapid.SampledFrom([]string{to, "alias@near.example"}).Draw(rt, "original")
 				w.attempts[m.ID] = append(w.attempts[m.ID], *d)
 				s.Delivery(m, d)
 			}
 		}
 		flush(t, s, noon)
-		q := ReportQuery{Since: noon.Add(-60 * time.Hour).Truncate(time.Hour), Until: noon.Add(time.Hour), Limit: 1000}
+		q := ReportQuery{Since: noon.Add(-60 * time.Hour).Truncate(time.Hour), Until: noon.Add(time.Hour), Limit: settledMost / 2}
 		if rapid.Bool().Draw(rt, "part") {
 			q.Since = noon.Add(-time.Duration(rapid.IntRange(1, 50).Draw(rt, "hours")) * time.Hour)
 		}
@@ -198,6 +203,17 @@ func drawMessage(rt *rapid.T, n int, at time.Time) *osm.Message {
 		m.Verdict.Action, m.Verdict.Rule = osm.Hold, rapid.SampledFrom([]string{"stolen-login", "herd"}).Draw(rt, "rule")
 	}
 	return m
+}
+
+// settle does all that is due about the days that are over.
+func settle(t testing.TB, s *Store, now time.Time) {
+	t.Helper()
+	for more := true; more; {
+		var err error
+		if more, err = s.Settle(now); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // failFlush makes one flush fail in the middle.

@@ -115,13 +115,13 @@ func (v *view) settle(d day) error {
 	return err
 }
 
-// settled is what was noted down of a day, nil when nothing was.
-func (v *view) settled(d day, question string) (answer []byte, err error) {
+// settled is what was noted down of a day, and whether it was.
+func (v *view) settled(d day, question string) (answer []byte, noted bool, err error) {
 	err = v.conn.QueryRowContext(v.ctx, d.sql("SELECT answer FROM settled_DAY WHERE question = ?"), question).Scan(&answer)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
+		return nil, false, nil
 	}
-	return answer, err
+	return answer, err == nil, err
 }
 
 // dayTop is a value of a day with what rankings go by.
@@ -143,7 +143,7 @@ func (v *view) findTops(d day, kind osm.KeyKind) ([]byte, error) {
 	}, d.sql(fmt.Sprintf("SELECT value, sum(messages), sum(recipients), sum(failed) FROM hourly_DAY WHERE kind = %d AND %d >> class & 1 GROUP BY value",
 		kind, classMask(usualClasses()))))
 	kept := map[int64]bool{}
-	var packed []byte
+	packed := []byte{}
 	for order := range orders {
 		for _, t := range firstTops(all, order, settledMost) {
 			if !kept[t.id] {
@@ -168,8 +168,8 @@ func firstTops(all []dayTop, order Order, most int) []dayTop {
 
 // settledTops undoes findTops; false where nothing was noted down.
 func (v *view) settledTops(d day, kind osm.KeyKind) ([]dayTop, bool, error) {
-	packed, err := v.settled(d, topsOf(kind))
-	if packed == nil || err != nil {
+	packed, noted, err := v.settled(d, topsOf(kind))
+	if !noted || err != nil {
 		return nil, false, err
 	}
 	var all []dayTop
