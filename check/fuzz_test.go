@@ -1,6 +1,7 @@
 package check
 
 import (
+	"net/mail"
 	"net/netip"
 	"strings"
 	"testing"
@@ -64,6 +65,23 @@ func FuzzDomain(f *testing.F) {
 		}
 		if domain := registered(s); domain != "" && (!plainName(domain) || !strings.Contains(domain, ".") || !strings.HasSuffix(name, domain)) {
 			t.Errorf("%q is said to be registered as %q", s, domain)
+		}
+	})
+}
+
+// FuzzPlainAddress: what is read without net/mail is what net/mail reads.
+func FuzzPlainAddress(f *testing.F) {
+	for _, s := range []string{"ann@shop.example", " <a+b-c_d.e@x>", "Ann B-C <ann@shop.example> ", "a.@b", "a@b..c", "@b", "a@", "a@b@c", "<a@b", "a@b>", "<<a@b>", "a b@c", "ann <a@b> <c@d>",
+		"\tann@b", "é <a@b>", "a@[1.2.3.4]", "a, b@c", "a <>"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := plainAddress(s)
+		if !ok {
+			return
+		}
+		if list, err := mail.ParseAddressList(s); err != nil || len(list) != 1 || list[0].Address != got {
+			t.Errorf("%q is read as %q, by net/mail as %v, %v", s, got, list, err)
 		}
 	})
 }

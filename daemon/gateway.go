@@ -123,7 +123,8 @@ func (a *asked) deliver(m *osm.Message, p *gateway.Passage) {
 		a.Dropped++
 		return
 	}
-	a.accepted = append(a.accepted, accepted{m, osm.Delivery{Time: m.Time, Outcome: osm.Delivered, Router: "gateway", Transport: "gateway",
+	taken := *m // the gateway goes on using its own
+	a.accepted = append(a.accepted, accepted{&taken, osm.Delivery{Time: m.Time, Outcome: osm.Delivered, Router: "gateway", Transport: "gateway",
 		Host: p.Host, IP: p.Addr.Addr(), Port: p.Addr.Port(), Code: p.Code, Text: p.Text}})
 }
 

@@ -55,7 +55,7 @@ func (s *session) authenticate(name, line, initial string) {
 			s.over = true
 			return
 		}
-		b, err := s.in.line(authLine)
+		b, err := s.wire.line(authLine)
 		if err != nil {
 			s.lose() // it waits for an answer that does not come
 			if !s.broken(err) {
@@ -76,7 +76,7 @@ func (s *session) authenticated(name string, code int, said []string) {
 		s.release()
 		return
 	}
-	s.link.login = true
+	s.link.login, s.agreed.up = true, nil
 	s.login, s.method = loginOf(name, said), strings.ToLower(name)
 	if s.login == "" { // the upstream understands it otherwise: whom its mail is charged to is not known
 		s.login = "unknown"

@@ -21,6 +21,7 @@ type checker struct {
 	longest  int  // line so far that has ended, in bytes
 	line     int  // bytes of the current line so far
 	cr       bool // the last byte was CR
+	dotted   bool // a line begins with a dot
 	wrong    error
 }
 
@@ -38,6 +39,9 @@ func (c *checker) see(b []byte) {
 		return
 	}
 	for {
+		if c.line == 0 && len(b) > 0 && b[0] == '.' {
+			c.dotted = true
+		}
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {
 			break
@@ -75,7 +79,7 @@ func (c *checker) see(b []byte) {
 // data reads the content of DATA in the form of the wire, dots doubled (RFC 5321 section 4.5.2), up to CR LF . CR LF and no
 // other sequence.
 type data struct {
-	in    *reader
+	in    *wire
 	begin bool // the next byte begins a line
 }
 
@@ -111,8 +115,8 @@ func (d *data) scan(b []byte) (n int, done bool) {
 				return n, true
 			}
 		}
-		i := bytes.Index(b[n:], []byte("\r\n"))
-		if i < 0 {
+		end := lineEnd(b, n)
+		if end < 0 {
 			d.begin = false
 			if b[len(b)-1] == '\r' && n < len(b)-1 {
 				return len(b) - 1, false // to see the LF with its CR
@@ -122,10 +126,22 @@ func (d *data) scan(b []byte) (n int, done bool) {
 			}
 			return len(b), false
 		}
-		n += i + 2
-		d.begin = true
+		n, d.begin = end, true
 	}
 	return n, false
+}
+
+// lineEnd is behind the first CR LF at or behind a position, -1 where there is none.
+func lineEnd(b []byte, from int) int {
+	for at := from; ; {
+		i := bytes.IndexByte(b[at:], '\n')
+		if i < 0 {
+			return -1
+		}
+		if at += i + 1; at-from > 1 && b[at-2] == '\r' {
+			return at
+		}
+	}
 }
 
 // stuff appends content with the dots at the beginning of lines doubled.
@@ -145,11 +161,8 @@ func stuff(dst, b []byte, begin *bool) []byte {
 	return dst
 }
 
-// unstuff is content as it was before its dots were doubled. It is b itself when there are none.
+// unstuff is content as it was before its dots were doubled.
 func unstuff(b []byte) []byte {
-	if !bytes.HasPrefix(b, []byte("..")) && !bytes.Contains(b, []byte("\r\n..")) {
-		return b
-	}
 	plain := make([]byte, 0, len(b))
 	for len(b) > 0 {
 		if b[0] == '.' {

@@ -8,7 +8,7 @@ import (
 
 // data answers DATA and takes the message.
 func (s *session) data(c command) {
-	early := len(s.in.unread()) > 0
+	early := len(s.wire.unread()) > 0
 	if !s.settle() {
 		return
 	}
@@ -50,7 +50,7 @@ func (s *session) noRecipients() {
 
 // receive takes the content of DATA.
 func (s *session) receive(t *transfer) {
-	content := data{in: &s.in, begin: true}
+	content := data{in: &s.wire, begin: true}
 	for {
 		piece, done, err := content.next()
 		if err != nil {
@@ -136,14 +136,14 @@ func parseChunk(args string) (size int64, last, ok bool) {
 func (s *session) chunk(t *transfer, size int64) error {
 	var stuffed []byte
 	for size > 0 {
-		if len(s.in.unread()) == 0 {
-			if err := s.in.fill(); err != nil {
+		if len(s.wire.unread()) == 0 {
+			if err := s.wire.fill(); err != nil {
 				return err
 			}
 		}
-		piece := s.in.unread()
+		piece := s.wire.unread()
 		piece = piece[:min(int64(len(piece)), size)]
-		s.in.r += len(piece)
+		s.wire.r += len(piece)
 		size -= int64(len(piece))
 		stuffed = stuff(stuffed[:0], piece, &t.begins)
 		t.add(stuffed, false)
@@ -154,13 +154,13 @@ func (s *session) chunk(t *transfer, size int64) error {
 // skip reads over a chunk that nobody wants.
 func (s *session) skip(size int64) error {
 	for size > 0 {
-		if len(s.in.unread()) == 0 {
-			if err := s.in.fill(); err != nil {
+		if len(s.wire.unread()) == 0 {
+			if err := s.wire.fill(); err != nil {
 				return err
 			}
 		}
-		n := min(int64(len(s.in.unread())), size)
-		s.in.r += int(n)
+		n := min(int64(len(s.wire.unread())), size)
+		s.wire.r += int(n)
 		size -= n
 	}
 	return nil

@@ -57,7 +57,7 @@ func TestChunkRefused(t *testing.T) {
 			}
 		}
 	}()
-	l := &link{conn: ours, in: reader{conn: ours, wait: time.Minute}}
+	l := &link{conn: ours, wire: wire{conn: ours, wait: time.Minute}}
 	if said, err := l.chunk([]byte("a\r\n"), &buffers{}); err != nil || said.code != 452 {
 		t.Errorf("%d %s, %v", said.code, said.raw, err)
 	}

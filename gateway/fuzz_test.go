@@ -188,7 +188,7 @@ func fuzzDialogue(t *testing.T, said []byte, chunk int) {
 	u := g.pool.list[0]
 	u.note(nil, capabilities{"PIPELINING": "", "SIZE": "100000", "8BITMIME": "", "SMTPUTF8": "", "DSN": "", "CHUNKING": ""})
 	s := g.newSession(t.Context(), &pipe{in: said, chunk: chunk}, false)
-	s.link = &link{up: u, conn: w, in: reader{conn: w}, offers: *g.pool.common.Load(), login: true} // not to be given back
+	s.link = &link{up: u, conn: w, wire: wire{conn: w}, offers: *g.pool.common.Load(), login: true} // not to be given back
 	s.run()
 	s.close()
 	if open != 0 {

@@ -38,7 +38,7 @@ type Options struct {
 	Content int64
 
 	// Tell is called with what becomes of a message that Ask was asked about at policy.Data; nil tells nobody. It must be
-	// quick.
+	// quick, and keeps neither the Passage nor the message in it, but may keep their texts and lists.
 	Tell func(*Passage)
 
 	// Rewriter makes the addresses of held recipients where hold = "exim".

@@ -18,7 +18,7 @@ var mechanisms = []string{"PLAIN", "LOGIN", "XOAUTH2"}
 func (s *session) hello(c command) {
 	first := !s.greeted
 	switch {
-	case first && len(s.in.unread()) > 0: // PIPELINING was not offered yet (RFC 2920 section 3.1)
+	case first && len(s.wire.unread()) > 0: // PIPELINING was not offered yet (RFC 2920 section 3.1)
 		s.end(554, "5.5.0", "commands before the answer to "+c.verb)
 		return
 	case !validName(c.args):
@@ -32,6 +32,7 @@ func (s *session) hello(c command) {
 		s.release()
 	}
 	s.client.helo, s.greeted, s.esmtp = c.args, true, c.verb == "EHLO"
+	s.agreed.up = nil
 	s.client.smtp = !s.esmtp
 	if !s.esmtp {
 		s.say(250, "", s.g.cfg.Name+" Hello "+c.args)
@@ -77,13 +78,7 @@ func (s *session) extensions() []string {
 }
 
 // sizeLimit is the largest message that the gateway and all upstreams take.
-func (s *session) sizeLimit() int64 {
-	most := int64(s.g.cfg.Limit.Size)
-	if n, err := strconv.ParseInt(s.g.pool.offers()["SIZE"], 10, 64); err == nil && n > 0 {
-		most = min(most, n)
-	}
-	return most
-}
+func (s *session) sizeLimit() int64 { return s.g.pool.size.Load() }
 
 // mechanisms are the ways to log in that this client is offered now.
 func (s *session) mechanisms() []string {
@@ -106,7 +101,7 @@ func (s *session) startTLS(c command) {
 		s.refuse(503, "5.5.1", "TLS is in use already")
 	case !s.esmtp:
 		s.refuse(503, "5.5.1", "EHLO first")
-	case len(s.in.unread()) > 0:
+	case len(s.wire.unread()) > 0:
 		s.end(554, "5.5.0", "commands after STARTTLS, before TLS")
 	default:
 		if !s.abandon() {
@@ -166,7 +161,7 @@ func (s *session) drop() {
 func (s *session) finish() {
 	s.tellStopped()
 	s.mail = transaction{}
-	s.in.end = time.Time{}
+	s.wire.end = time.Time{}
 	s.busy.Store(false)
 	if s.link == nil {
 		return

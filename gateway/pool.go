@@ -33,6 +33,7 @@ type pool struct {
 	probed time.Time // when all were looked at
 
 	common atomic.Pointer[capabilities] // what all upstreams offer
+	size   atomic.Int64                 // of the largest message that all take
 }
 
 // upstream is one server behind the gateway.
@@ -56,6 +57,7 @@ var errUntried = errors.New("it has not been tried yet")
 
 func newPool(cfg *Config, name string, o Options) *pool {
 	p := &pool{cfg: cfg, name: name, log: o.Logger, now: o.Now, roots: o.Roots}
+	p.size.Store(int64(cfg.Limit.Size))
 	for _, address := range cfg.Upstream {
 		p.list = append(p.list, &upstream{pool: p, address: address, down: errUntried})
 	}
@@ -110,7 +112,7 @@ func (p *pool) reuse(who peer) *link {
 // put gives a connection back. One that a client has logged in on, that is in the middle of something or that belongs to
 // one client is closed.
 func (p *pool) put(l *link) {
-	if l.open || l.login || l.up.quarantine || p.cfg.HandOn == ByProxy || len(l.in.unread()) > 0 {
+	if l.open || l.login || l.up.quarantine || p.cfg.HandOn == ByProxy || len(l.wire.unread()) > 0 {
 		l.quit()
 		return
 	}
@@ -286,6 +288,11 @@ func (p *pool) agree() {
 		}
 	}
 	p.common.Store(&common)
+	most := int64(p.cfg.Limit.Size)
+	if n, err := strconv.ParseInt(common["SIZE"], 10, 64); err == nil && n > 0 {
+		most = min(most, n)
+	}
+	p.size.Store(most)
 }
 
 // keep leaves what others have as well.

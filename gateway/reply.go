@@ -23,10 +23,10 @@ const (
 var errReply = errors.New("an answer that is no SMTP reply")
 
 // readReply reads one reply and appends its bytes to raw.
-func readReply(r *reader, raw []byte) (reply, error) {
+func readReply(from *wire, raw []byte) (reply, error) {
 	start, code := len(raw), 0
 	for {
-		line, err := r.line(replyLine)
+		line, err := from.line(replyLine)
 		if err != nil {
 			return reply{}, err
 		}

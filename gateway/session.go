@@ -23,9 +23,8 @@ type session struct {
 	ctx  context.Context
 	raw  net.Conn // as accepted
 	conn net.Conn // raw, or TLS over it
-	in   reader
+	wire wire
 	out  []byte // answers not sent yet
-	sent deadline
 	door struct {
 		tls bool
 	}
@@ -39,10 +38,12 @@ type session struct {
 	login    string
 	method   string // of the login, in small letters
 
-	link  *link
-	queue []pending // commands whose answers are due, in their order
+	link   *link
+	queue  []pending // commands whose answers are due, in their order
+	agreed agreement
 	mail  transaction
 	asked policy.Request // room for questions
+	spare *transfer      // room for the next message
 
 	errors    int
 	commands  int  // since the last message
@@ -55,7 +56,7 @@ type session struct {
 func (g *Gateway) newSession(ctx context.Context, conn net.Conn, encrypted bool) *session {
 	s := &session{g: g, ctx: ctx, raw: conn, conn: conn}
 	s.door.tls = encrypted
-	s.in = reader{conn: conn, wait: time.Duration(g.cfg.Limit.Idle), stop: func() bool { return ctx.Err() != nil && !s.busy.Load() }}
+	s.wire = wire{conn: conn, wait: time.Duration(g.cfg.Limit.Idle), stop: func() bool { return ctx.Err() != nil && !s.busy.Load() }}
 	s.from, s.at = addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
 	s.client = peer{addr: s.from, at: s.at}
 	return s
@@ -111,13 +112,15 @@ func (s *session) run() {
 		return
 	}
 	for !s.over {
-		if !s.in.hasLine() {
-			s.settle()
+		if !s.wire.hasLine() {
+			if !s.answeredAll() {
+				s.settle()
+			}
 			if !s.flush() || s.over {
 				return
 			}
 		}
-		line, err := s.in.line(s.lineLimit())
+		line, err := s.wire.line(s.lineLimit())
 		if err != nil && !s.broken(err) {
 			break
 		}
@@ -132,7 +135,7 @@ func (s *session) run() {
 
 // lineLimit is how long a command may be. AUTH may carry a ticket in its line (RFC 4954 section 4).
 func (s *session) lineLimit() int {
-	if b := s.in.unread(); len(b) >= 4 && strings.EqualFold(string(b[:4]), "AUTH") {
+	if b := s.wire.unread(); len(b) >= 4 && strings.EqualFold(string(b[:4]), "AUTH") {
 		return authLine
 	}
 	return int(s.g.cfg.Limit.Line)
@@ -240,7 +243,8 @@ func (s *session) secure() bool {
 		return false // the client has no ears for an answer
 	}
 	s.raw.SetDeadline(time.Time{})
-	s.conn, s.in.conn, s.in.set, s.sent = conn, conn, deadline{}, deadline{}
+	s.conn, s.wire.conn = conn, conn
+	s.wire.renew()
 	s.cipher = tls.CipherSuiteName(conn.ConnectionState().CipherSuite)
 	return true
 }
@@ -306,10 +310,7 @@ func (s *session) flush() bool {
 	if s.suspected {
 		s.slow()
 	}
-	if until, due := s.sent.nextDeadline(s.in.wait, time.Time{}); due && s.conn.SetWriteDeadline(until) != nil {
-		return false
-	}
-	_, err := s.conn.Write(s.out)
+	err := s.wire.write(s.out)
 	s.out = s.out[:0]
 	if cap(s.out) > smallBuffer {
 		s.out = nil

@@ -53,11 +53,15 @@ func (b *buffers) put(p []byte) {
 }
 
 func (s *session) newTransfer() *transfer {
-	t := &transfer{s: s, check: checker{lineMost: int(s.g.cfg.Limit.TextLine)}, kept: s.g.buffers.get()}
+	if s.spare == nil {
+		s.spare = new(transfer)
+	}
+	t := s.spare
+	*t = transfer{s: s, check: checker{lineMost: int(s.g.cfg.Limit.TextLine)}, kept: s.g.buffers.get()}
 	s.busy.Store(true)
-	s.in.end = s.g.options.Now().Add(time.Duration(s.g.cfg.Limit.Data))
-	s.in.set = deadline{} // hurry may have changed it
-	s.in.enlarge(&s.g.buffers)
+	s.wire.end = s.g.options.Now().Add(time.Duration(s.g.cfg.Limit.Data))
+	s.wire.renew() // hurry may have changed it
+	s.wire.enlarge(&s.g.buffers)
 	return t
 }
 
@@ -151,7 +155,7 @@ func (t *transfer) judge(whole bool) {
 	}
 	readHeader(t.kept, &r.Message)
 	if s.g.options.Content > 0 {
-		r.Content = bytes.Clone(unstuff(t.kept)) // a check that is late reads on when the question is over
+		r.Content = bytes.Clone(t.plain()) // a check that is late reads on when the question is over
 	}
 	if whole {
 		r.Message.Size = t.size
@@ -235,7 +239,7 @@ func (t *transfer) send(piece []byte) {
 		t.kept = append(t.kept, piece...)
 		piece = t.kept
 	}
-	if err := t.to.write(piece); err != nil {
+	if err := t.to.wire.write(piece); err != nil {
 		t.cut()
 	}
 	t.kept = t.kept[:0]
@@ -243,7 +247,7 @@ func (t *transfer) send(piece []byte) {
 
 // cut is what follows when the upstream does not take the content to its end. It may have said why.
 func (t *transfer) cut() {
-	t.to.in.wait = time.Second
+	t.to.wire.wait = time.Second
 	said, err := t.to.read()
 	if err == nil && said.code/100 >= 4 {
 		t.fail(said.clone().raw)
@@ -300,13 +304,21 @@ func (t *transfer) deliver() {
 	t.tell(Accepted)
 }
 
+// plain is what is kept as it was before its dots were doubled.
+func (t *transfer) plain() []byte {
+	if t.check.dotted {
+		return unstuff(t.kept)
+	}
+	return t.kept
+}
+
 // last sends what is left and the end in one go, and reads the answer.
 func (t *transfer) last() (reply, error) {
 	if t.chunk {
-		return t.to.chunk(unstuff(t.kept), &t.s.g.buffers)
+		return t.to.chunk(t.plain(), &t.s.g.buffers)
 	}
 	t.kept = append(t.kept, theEnd...)
-	if err := t.to.write(t.kept); err != nil {
+	if err := t.to.wire.write(t.kept); err != nil {
 		return reply{}, err
 	}
 	return t.to.read()
@@ -331,7 +343,7 @@ func (t *transfer) release() {
 	t.s.g.memory.give(t.room)
 	t.s.g.buffers.put(t.kept)
 	t.room, t.kept = 0, nil
-	t.s.in.reduce(&t.s.g.buffers)
+	t.s.wire.reduce(&t.s.g.buffers)
 }
 
 // queueID is the upstream's name for a message in its answer: Exim's "OK id=…", Postfix's "queued as …".

@@ -28,9 +28,8 @@ type capabilities map[string]string
 type link struct {
 	up     *upstream
 	conn   net.Conn
-	in     reader
+	wire   wire
 	out    []byte // not sent yet
-	sent   deadline
 	raw    []byte // room for replies
 	offers capabilities
 	told   peer // who it takes the client for
@@ -74,7 +73,7 @@ func (u *upstream) dialOnce(ctx context.Context, p peer, encrypt bool) (l *link,
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	l = &link{up: u, conn: conn, told: p, fresh: true}
-	l.in = reader{conn: conn, wait: time.Duration(limit.Connect)}
+	l.wire = wire{conn: conn, wait: time.Duration(limit.Connect)}
 	if a, ok := conn.LocalAddr().(*net.TCPAddr); ok {
 		l.local = a.AddrPort()
 	}
@@ -82,7 +81,7 @@ func (u *upstream) dialOnce(ctx context.Context, p peer, encrypt bool) (l *link,
 		conn.Close()
 		return nil, err
 	}
-	l.in.wait = time.Duration(limit.Upstream)
+	l.wire.wait = time.Duration(limit.Upstream)
 	return l, nil
 }
 
@@ -152,7 +151,7 @@ func (l *link) startTLS(ctx context.Context, cfg *Config) error {
 	if err := l.say("STARTTLS", 220); err != nil {
 		return err
 	}
-	if len(l.in.unread()) > 0 { // plain text that would be taken for encrypted (CVE-2011-0411)
+	if len(l.wire.unread()) > 0 { // plain text that would be taken for encrypted (CVE-2011-0411)
 		return errors.New("the upstream sent more than its answer to STARTTLS")
 	}
 	host, _, err := net.SplitHostPort(l.up.address)
@@ -163,7 +162,7 @@ func (l *link) startTLS(ctx context.Context, cfg *Config) error {
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return err
 	}
-	l.conn, l.in.conn = secure, secure
+	l.conn, l.wire.conn = secure, secure
 	return nil
 }
 
@@ -231,7 +230,7 @@ func (l *link) chunk(message []byte, b *buffers) (reply, error) {
 	out := b.get()
 	out = append(fmt.Appendf(out, "BDAT %d\r\n", len(message)), message...)
 	out = append(out, "BDAT 0 LAST\r\n"...)
-	err := l.write(out)
+	err := l.wire.write(out)
 	b.put(out)
 	if err != nil {
 		return reply{}, err
@@ -249,25 +248,15 @@ func (l *link) chunk(message []byte, b *buffers) (reply, error) {
 }
 
 func (l *link) read() (reply, error) {
-	said, err := readReply(&l.in, l.raw[:0])
+	said, err := readReply(&l.wire, l.raw[:0])
 	l.raw = said.raw[:0:cap(said.raw)]
 	return said, err
 }
 
 // flush sends what has been gathered.
 func (l *link) flush() error {
-	err := l.write(l.out)
+	err := l.wire.write(l.out)
 	l.out = l.out[:0]
-	return err
-}
-
-func (l *link) write(b []byte) error {
-	if until, due := l.sent.nextDeadline(l.in.wait, time.Time{}); due {
-		if err := l.conn.SetWriteDeadline(until); err != nil {
-			return err
-		}
-	}
-	_, err := l.conn.Write(b)
 	return err
 }
 
@@ -292,7 +281,7 @@ func (l *link) reset() error {
 // quit ends a connection that is of no use any more, without waiting.
 func (l *link) quit() {
 	if !l.open {
-		l.write([]byte("QUIT\r\n")) // a courtesy: the connection ends either way
+		l.wire.write([]byte("QUIT\r\n")) // a courtesy: the connection ends either way
 	}
 	l.conn.Close()
 }

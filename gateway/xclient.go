@@ -106,7 +106,7 @@ func (s *session) tells(c command) bool {
 		return false
 	}
 	s.release()
-	s.client = p
+	s.client, s.agreed.up = p, nil
 	return true
 }
 
