@@ -42,7 +42,7 @@ func (s *Server) overview(ctx context.Context) (*Overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Day = hoursOf(report.Hours)
+	o.Day, o.total = hoursOf(report.Hours), CountsOf(report.Total)
 	if o.Verdicts, err = s.judged(ctx, overviewVerdicts); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,8 @@ type Overview struct {
 	Incidents []incident.Incident `json:"incidents"` // that are not over
 	Held      int                 `json:"held"`      // messages
 	Sources   []Source            `json:"sources"`   // for who may see the status
+
+	total Counts // of Day
 }
 
 // Minute is what arrived in one minute, by class.

@@ -58,10 +58,7 @@ func (s *Server) nowPage(r *http.Request) (any, error) {
 		return nil, err
 	}
 	say := s.pages.speechFor(r)
-	v := &nowView{Overview: o}
-	for _, h := range o.Day {
-		v.Day.add(&h.Counts)
-	}
+	v := &nowView{Overview: o, Day: o.total}
 	kinds := map[string]int{}
 	for _, i := range o.Incidents {
 		kinds[caseOf(&i, o.Mode, o.Time)]++
@@ -196,24 +193,6 @@ func (s *Server) caseFor(r *http.Request, say *speech, i incident.Incident, mode
 		}
 	}
 	return c, nil
-}
-
-// add adds sums up.
-func (c *Counts) add(o *Counts) {
-	c.Messages += o.Messages
-	c.Recipients += o.Recipients
-	c.Bytes += o.Bytes
-	c.Stopped += o.Stopped
-	c.Delivered += o.Delivered
-	c.Remote += o.Remote
-	c.Deferred += o.Deferred
-	c.Failed += o.Failed
-	if c.Refusals == nil {
-		c.Refusals = map[string]int64{}
-	}
-	for kind, n := range o.Refusals {
-		c.Refusals[kind] += n
-	}
 }
 
 // incidentsView is the list of incidents.

@@ -100,7 +100,7 @@ func refusals(s *speech, hours []Hour, total Counts) chart.Time {
 	return c
 }
 
-// daysPicture adds hours up to days of the zone.
+// daysPicture adds the outcomes of hours up to days of the zone.
 func (p *pages) daysPicture(s *speech, hours []Hour) template.HTML {
 	var days []Hour
 	for _, h := range hours {
@@ -109,7 +109,8 @@ func (p *pages) daysPicture(s *speech, hours []Hour) template.HTML {
 		if len(days) == 0 || !days[len(days)-1].Start.Equal(day) {
 			days = append(days, Hour{Start: day})
 		}
-		days[len(days)-1].Counts.add(&h.Counts)
+		sum := &days[len(days)-1].Counts
+		sum.Delivered, sum.Deferred, sum.Failed, sum.Stopped = sum.Delivered+h.Delivered, sum.Deferred+h.Deferred, sum.Failed+h.Failed, sum.Stopped+h.Stopped
 	}
 	c := outcomes(days, s)
 	c.Title, c.Step = s.plainText("sender.month"), 24*time.Hour
