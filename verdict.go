@@ -23,4 +23,4 @@ type Verdict struct {
 }
 
 // Stops tells whether the message does not go its way, or should not have where the verdict is passive.
-func (v Verdict) Stops() bool { return v.Action != Accept && !v.Shadow }
+func (v *Verdict) Stops() bool { return v.Action != Accept && !v.Shadow }

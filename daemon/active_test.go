@@ -258,7 +258,7 @@ func TestActiveDown(t *testing.T) {
 			}
 			w.serve()
 			w.until("the log is read", func() bool { return w.count(func(v osm.Verdict) bool { return v.Passive }) >= meanwhile })
-			if n := w.count(osm.Verdict.Stops); n < meanwhile/2 {
+			if n := w.count(func(v osm.Verdict) bool { return v.Stops() }); n < meanwhile/2 {
 				t.Errorf("%d of %d spam messages are noticed in the log", n, meanwhile)
 			}
 			before := w.count(func(osm.Verdict) bool { return true })

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"osm"
+	"osm/detect"
 	"osm/policy"
 )
 
@@ -46,7 +47,7 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 		return before
 	}
 	e.identify(r)
-	m.Verdict = e.judge(m, nil)
+	e.judge(m, nil)
 	m.Verdict.Passive = e.Shadow
 	if !e.Shadow && m.Verdict.Stops() && refuses(r.State, m.Verdict.Action) {
 		e.Detect.Learn(m, false)
@@ -94,7 +95,7 @@ func (e *Engine) ordinary(key osm.Key, now time.Time) bool {
 }
 
 // fastLane is the verdict about a message that is let through although its sender is suspected.
-func fastLane(found osm.Verdict) osm.Verdict {
+func fastLane(found *detect.Assessment) osm.Verdict {
 	return osm.Verdict{Action: osm.Accept, Rule: "fast-lane", Reason: found.Reason, Key: found.Key, Score: found.Score, Findings: found.Findings,
 		Detail: "let through, being for one recipient, while its sender is suspected: " + found.Detail}
 }

@@ -132,37 +132,36 @@ func (e *Engine) present(r *policy.Request, stage check.Stage, now time.Time) bo
 	return true
 }
 
-// worse is what the detection found, or what the checks ask for where that is more severe.
-func worse(m *osm.Message, found osm.Verdict) osm.Verdict {
-	if m.Opinions == nil || m.Opinions.Verdict.Shadow || m.Opinions.Verdict.Action.Severity() <= found.Action.Severity() {
-		return found
+// worse puts what the checks ask for in the place of what the detection found, where that is more severe.
+func worse(m *osm.Message, v *osm.Verdict) {
+	if m.Opinions == nil || m.Opinions.Verdict.Shadow || m.Opinions.Verdict.Action.Severity() <= v.Action.Severity() {
+		return
 	}
-	v := demand(m, found)
-	v.Score = found.Score // a fact of rules
-	return v
+	score := v.Score
+	*v = demand(m, v.Key)
+	v.Score = score // a fact of rules
 }
 
 // demand is what the checks ask for. Where they name nobody it is charged to whom the detection charges the message to, or to
 // the client when that is nobody here. A check that failed says nothing about anybody.
-func demand(m *osm.Message, found osm.Verdict) osm.Verdict {
+func demand(m *osm.Message, charged osm.Key) osm.Verdict {
 	v := m.Opinions.Verdict
 	if v.Key != (osm.Key{}) || v.Reason == check.Failed {
 		return v
 	}
-	if v.Key = found.Key; v.Key == (osm.Key{}) {
+	if v.Key = charged; v.Key == (osm.Key{}) {
 		v.Key = osm.Key{Kind: osm.KeyClient, Value: policy.Value(m, osm.KeyClient)}
 	}
 	return v
 }
 
 // tried puts what a check on trial would have done in the place of a verdict that does nothing.
-func tried(m *osm.Message, v, found osm.Verdict) osm.Verdict {
+func tried(m *osm.Message, v *osm.Verdict, charged osm.Key) {
 	if m.Opinions == nil || v.Action != osm.Accept || v.Rule != "" || !m.Opinions.Verdict.Shadow || m.Opinions.Verdict.Action == osm.Accept {
-		return v
+		return
 	}
-	v = demand(m, found)
+	*v = demand(m, charged)
 	v.ID = policy.ID(m, v.Rule)
-	return v
 }
 
 // withOpinions is the evidence of a verdict, and after it what the checks said beside.

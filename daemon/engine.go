@@ -108,23 +108,12 @@ func (e *Engine) follow(ev *track.Event, b *Batch) bool {
 // from it what may be learned. p is what was read of it before, nil where nothing was.
 func (e *Engine) arrival(m *osm.Message, p *detect.Prints) {
 	e.Enrich.Message(m)
-	ask := e.asked.take
-	if e.Rewriter != nil {
-		ask = e.asked.find // Exim rewrites the children of aliases when it delivers
-	}
 	rewritten := e.originals(m)
 	if rewritten {
 		p = nil // they are of other recipients
 	}
-	if v, ok := ask(m.ID); ok {
-		m.Verdict = v
-	} else if v, ok := e.expects(m); ok {
-		m.Verdict = v
-		if e.Rewriter != nil {
-			e.asked.keep(m.ID, v) // Exim will ask again
-		}
-	} else {
-		m.Verdict = e.judge(m, p)
+	if !e.answered(m) {
+		e.judge(m, p)
 		m.Verdict.Passive = true
 		if rewritten { // it waits because nobody answered, and Exim will ask again
 			e.asked.keep(m.ID, m.Verdict)
@@ -132,6 +121,26 @@ func (e *Engine) arrival(m *osm.Message, p *detect.Prints) {
 	}
 	e.Detect.Learn(m, !m.Verdict.Stops())
 	e.Sink.Arrival(m)
+}
+
+// answered gives a message the verdict that a question about it was answered with. It is false where nobody has asked.
+func (e *Engine) answered(m *osm.Message) bool {
+	ask := e.asked.take
+	if e.Rewriter != nil {
+		ask = e.asked.find // Exim rewrites the children of aliases when it delivers
+	}
+	if v, ok := ask(m.ID); ok {
+		m.Verdict = v
+		return true
+	}
+	if v, ok := e.expects(m); ok {
+		m.Verdict = v
+		if e.Rewriter != nil {
+			e.asked.keep(m.ID, v) // Exim will ask again
+		}
+		return true
+	}
+	return false
 }
 
 // originals puts the recipients that a message was written to in the place of those that stand for them, and tells
@@ -148,20 +157,23 @@ func (e *Engine) originals(m *osm.Message) (rewritten bool) {
 	return rewritten
 }
 
-// judge counts a message and weighs it. What the detection alone holds may go by the fast lane.
-func (e *Engine) judge(m *osm.Message, p *detect.Prints) osm.Verdict {
-	found := verdict(e.Detect.FindRead(m, p))
-	v := tried(m, e.Policy.Decide(m, worse(m, found)), found)
-	if ofCheck(&v) {
+// judge counts a message, weighs it and gives it its verdict. What the detection alone holds may go by the fast lane.
+func (e *Engine) judge(m *osm.Message, p *detect.Prints) {
+	v, found := &m.Verdict, e.Detect.FindRead(m, p)
+	*v = verdict(&found)
+	worse(m, v)
+	e.Policy.Decide(m, v)
+	tried(m, v, found.Key)
+	if ofCheck(v) {
 		v.Score = 0 // the detection has not stopped anybody: nobody is suspended, and nothing is released when it changes its mind
 	}
 	if m.Opinions != nil && v.Action != osm.Accept {
 		v.Findings = withOpinions(v.Findings, m.Opinions)
 	}
-	if found.Action == osm.Hold && v.Rule == found.Rule && e.Lane.Open(m, found, func(key osm.Key) bool { return e.ordinary(key, m.Time) }) {
-		return fastLane(found)
+	if found.Action == osm.Hold && v.Rule == found.Rule &&
+		e.Lane.Open(m, verdict(&found), func(key osm.Key) bool { return e.ordinary(key, m.Time) }) {
+		*v = fastLane(&found)
 	}
-	return v
 }
 
 // delivery takes a receiver's answer as evidence, except for a message that would have been stopped: in active mode it would not have
@@ -175,7 +187,7 @@ func (e *Engine) delivery(m *osm.Message, d *osm.Delivery) {
 	e.Sink.Delivery(m, d)
 }
 
-func verdict(a detect.Assessment) osm.Verdict {
+func verdict(a *detect.Assessment) osm.Verdict {
 	return osm.Verdict{Action: a.Action, Rule: a.Rule, Reason: a.Reason, Detail: a.Detail, Key: a.Key, Score: a.Score,
 		Findings: a.Findings}
 }

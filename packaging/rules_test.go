@@ -144,7 +144,8 @@ func TestExamplesLimit(t *testing.T) {
 			for i := range 1200 {
 				m := c.message(i)
 				m.ID, m.Time = fmt.Sprint(i), monday.Add(time.Duration(i)*c.pause)
-				v := p.Decide(&m, osm.Verdict{})
+				var v osm.Verdict
+				p.Decide(&m, &v)
 				if v.Rule == "" {
 					continue
 				}

@@ -44,7 +44,7 @@ func BenchmarkDecide(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Time = m.Time.Add(time.Millisecond)
-		if v := p.Decide(m, osm.Verdict{}); v.Stops() {
+		if v := decide(p, m, osm.Verdict{}); v.Stops() {
 			b.Fatal(v)
 		}
 	}

@@ -115,7 +115,7 @@ func (p *Policy) Early(m *osm.Message, at State) osm.Verdict {
 	if !slices.Contains(order[:3], at) || len(p.rules) == 0 {
 		return osm.Verdict{}
 	}
-	p.facts.set(m, osm.Verdict{})
+	p.facts.set(m, 0)
 	best := osm.Verdict{}
 	for _, r := range p.rules {
 		if r.Off || r.Shadow {

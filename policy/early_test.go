@@ -132,7 +132,7 @@ func TestOneRecipient(t *testing.T) {
 		if c.action == osm.Accept {
 			found = osm.Verdict{Action: osm.Reject, Rule: "detection", ID: "V"}
 		}
-		if v := p.Decide(&osm.Message{Class: osm.Login, Recipients: c.recipients}, found); v.Stops() != c.stops {
+		if v := decide(p, &osm.Message{Class: osm.Login, Recipients: c.recipients}, found); v.Stops() != c.stops {
 			t.Errorf("%s %v: %+v", c.action, c.recipients, v)
 		}
 	}

@@ -18,7 +18,7 @@ func (p *Policy) Excepted(m *osm.Message, at State) bool {
 			return true
 		}
 		if !set {
-			p.facts.set(m, osm.Verdict{})
+			p.facts.set(m, 0)
 			set = true
 		}
 		if p.about(r, m) {

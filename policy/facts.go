@@ -57,15 +57,15 @@ type Facts struct {
 
 var weekdays = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-// set fills the facts from a message; what the detection found comes beside it.
-func (f *Facts) set(m *osm.Message, found osm.Verdict) {
+// set fills the facts from a message; the score of the detection comes beside it.
+func (f *Facts) set(m *osm.Message, score float64) {
 	*f = Facts{
 		Class: m.Class.String(), Account: m.Account, Login: strings.ToLower(m.Login), User: m.User, Script: m.Script.Path,
 		Sender: strings.ToLower(m.Sender), SenderDomain: strings.ToLower(osm.Domain(m.Sender)), From: strings.ToLower(m.From),
 		Recipients: m.Recipients, Count: len(m.Recipients),
 		Client: address(m.Client), Network: network(m.Client), Country: m.Country, ASN: int(m.ASN),
 		Host: strings.ToLower(m.ClientHost), Helo: m.Helo, Port: int(m.ServerPort), Protocol: m.Protocol, Auth: m.Auth, TLS: m.TLS != "",
-		Subject: m.Subject, Size: int(m.Size), Hour: m.Time.Hour(), Weekday: weekdays[m.Time.Weekday()], Score: found.Score,
+		Subject: m.Subject, Size: int(m.Size), Hour: m.Time.Hour(), Weekday: weekdays[m.Time.Weekday()], Score: score,
 	}
 	if m.Opinions != nil {
 		f.setOpinions(m.Opinions)

@@ -75,15 +75,26 @@ func (p *Policy) SetRules(rules []Rule) error {
 
 // Decide makes one verdict of the lists, the rules and what the detection found, in this order of precedence: an allowing
 // list entry, a blocking one, an accepting rule, the most severe of the other rules and the detection. A rule in shadow
-// decides only where nothing else does.
-func (p *Policy) Decide(m *osm.Message, found osm.Verdict) osm.Verdict {
+// decides only where nothing else does. v is what the detection found, and becomes the verdict.
+func (p *Policy) Decide(m *osm.Message, v *osm.Verdict) {
 	if e, ok := p.Lists.Match(m, m.Time); ok {
-		return listed(m, e)
+		*v = listed(m, e)
+		return
 	}
-	best, shadow := found, osm.Verdict{}
+	if len(p.rules) > 0 {
+		p.askAll(m, v)
+	}
+	if v.Action != osm.Accept && v.ID == "" {
+		v.ID = ID(m, v.Rule)
+	}
+}
+
+// askAll puts what the rules decide in the place of what was found, as Decide has it.
+func (p *Policy) askAll(m *osm.Message, best *osm.Verdict) {
 	if p.conditions {
-		p.facts.set(m, found)
+		p.facts.set(m, best.Score)
 	}
+	var shadow osm.Verdict
 	for _, r := range p.rules {
 		if r.Off {
 			continue
@@ -99,18 +110,15 @@ func (p *Policy) Decide(m *osm.Message, found osm.Verdict) osm.Verdict {
 			}
 			continue
 		case v.Action == osm.Accept:
-			return v
+			*best = v
+			return
 		case v.Action.Severity() > best.Action.Severity():
-			best = v
+			*best = v
 		}
 	}
 	if best.Action == osm.Accept && shadow.Rule != "" {
-		best = shadow
+		*best = shadow
 	}
-	if best.Action != osm.Accept && best.ID == "" {
-		best.ID = ID(m, best.Rule)
-	}
-	return best
 }
 
 // Peek is what can be said before a message is complete, without counting anything: what the lists say.

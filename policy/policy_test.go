@@ -23,6 +23,11 @@ func login(who string, at time.Time, recipients ...string) *osm.Message {
 		Recipients: recipients, Size: 1000}
 }
 
+func decide(p *Policy, m *osm.Message, found osm.Verdict) osm.Verdict {
+	p.Decide(m, &found)
+	return found
+}
+
 func TestLimits(t *testing.T) {
 	hour := osm.Duration(time.Hour)
 	for name, c := range map[string]struct {
@@ -51,7 +56,7 @@ func TestLimits(t *testing.T) {
 			got := -1
 			for i := range 100 {
 				m := login(c.account, monday.Add(time.Duration(i)*time.Minute), "same@far.example", fmt.Sprintf("r%d@far.example", i))
-				if v := p.Decide(m, osm.Verdict{}); v.Stops() {
+				if v := decide(p, m, osm.Verdict{}); v.Stops() {
 					if got = i; v.Action != osm.Hold || v.Rule != "r" || v.ID == "" || !strings.Contains(v.Detail, "the limit is") {
 						t.Errorf("verdict %+v", v)
 					}
@@ -68,17 +73,17 @@ func TestLimits(t *testing.T) {
 func TestLimitForgets(t *testing.T) {
 	p := decider(t, Rule{Name: "r", Key: osm.KeyLogin, Window: osm.Duration(time.Hour), Limit: 5, Action: osm.Reject})
 	for i := range 5 {
-		if v := p.Decide(login("a", monday.Add(time.Duration(i)*time.Second), "x@y"), osm.Verdict{}); v.Stops() {
+		if v := decide(p, login("a", monday.Add(time.Duration(i)*time.Second), "x@y"), osm.Verdict{}); v.Stops() {
 			t.Fatalf("message %d is stopped", i)
 		}
 	}
-	if v := p.Decide(login("a", monday.Add(time.Minute), "x@y"), osm.Verdict{}); !v.Stops() {
+	if v := decide(p, login("a", monday.Add(time.Minute), "x@y"), osm.Verdict{}); !v.Stops() {
 		t.Error("the sixth goes through")
 	}
-	if v := p.Decide(login("b", monday.Add(time.Minute), "x@y"), osm.Verdict{}); v.Stops() {
+	if v := decide(p, login("b", monday.Add(time.Minute), "x@y"), osm.Verdict{}); v.Stops() {
 		t.Error("another login is stopped")
 	}
-	if v := p.Decide(login("a", monday.Add(2*time.Hour), "x@y"), osm.Verdict{}); v.Stops() {
+	if v := decide(p, login("a", monday.Add(2*time.Hour), "x@y"), osm.Verdict{}); v.Stops() {
 		t.Error("still stopped when the window has passed")
 	}
 }
@@ -87,13 +92,13 @@ func TestFailuresAreCounted(t *testing.T) {
 	p := decider(t, Rule{Name: "r", Key: osm.KeyLogin, Count: CountFailures, Window: osm.Duration(time.Hour), Limit: 2, Action: osm.Defer})
 	m := login("a", monday, "x@y")
 	for range 3 {
-		if v := p.Decide(m, osm.Verdict{}); v.Stops() {
+		if v := decide(p, m, osm.Verdict{}); v.Stops() {
 			t.Fatal("stopped without more failures than the limit")
 		}
 		p.Delivery(m, &osm.Delivery{Time: monday, Outcome: osm.Failed})
 		p.Delivery(m, &osm.Delivery{Time: monday, Outcome: osm.Deferred})
 	}
-	if v := p.Decide(m, osm.Verdict{}); v.Action != osm.Defer {
+	if v := decide(p, m, osm.Verdict{}); v.Action != osm.Defer {
 		t.Errorf("after three failures: %+v", v)
 	}
 }
@@ -121,7 +126,7 @@ func TestPrecedence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := login("alice", monday, "x@y")
 			m.Subject = "you won the lottery"
-			v := decider(t, c.rules...).Decide(m, c.found)
+			v := decide(decider(t, c.rules...), m, c.found)
 			got := v.Rule + " " + v.Action.String()
 			if v.Shadow {
 				got += " shadow"

@@ -50,18 +50,18 @@ func TestLimitsSurviveARestart(t *testing.T) {
 		kept := saver{}
 		p := keeping(t, kept, limitRule(count))
 		for n := range 4 {
-			if v := p.Decide(mailOf(n, at), osm.Verdict{}); v.Action != osm.Accept {
+			if v := decide(p, mailOf(n, at), osm.Verdict{}); v.Action != osm.Accept {
 				t.Fatalf("%s: message %d: %+v", count, n, v)
 			}
 		}
 		kept.save(p)
 		p = keeping(t, kept, limitRule(count))
-		if v := p.Decide(mailOf(5, at), osm.Verdict{}); v.Action != osm.Hold {
+		if v := decide(p, mailOf(5, at), osm.Verdict{}); v.Action != osm.Hold {
 			t.Errorf("%s: the fifth, after a restart: %+v", count, v)
 		}
 		kept.save(p)
 		p = keeping(t, kept, limitRule(count))
-		if v := p.Decide(mailOf(6, at.Add(2*time.Hour)), osm.Verdict{}); count == CountMessages && v.Action != osm.Accept {
+		if v := decide(p, mailOf(6, at.Add(2*time.Hour)), osm.Verdict{}); count == CountMessages && v.Action != osm.Accept {
 			t.Errorf("%s: after the window: %+v", count, v)
 		}
 		stats := p.RuleStats()
@@ -78,7 +78,7 @@ func TestStateOfGoneRulesGoes(t *testing.T) {
 	kept := saver{}
 	other := Rule{Name: "other", When: `helo == "x"`, Action: osm.Reject}
 	p := keeping(t, kept, limitRule(CountMessages), other)
-	p.Decide(mailOf(0, at), osm.Verdict{})
+	decide(p, mailOf(0, at), osm.Verdict{})
 	kept.save(p)
 	if len(kept) != 3 {
 		t.Fatalf("kept: %v", kept)
@@ -103,7 +103,7 @@ func TestStateOfGoneRulesGoes(t *testing.T) {
 
 func TestDamagedRuleStateIsTold(t *testing.T) {
 	p := keeping(t, saver{}, limitRule(CountUnique))
-	p.Decide(mailOf(0, time.Now()), osm.Verdict{})
+	decide(p, mailOf(0, time.Now()), osm.Verdict{})
 	kept := saver{}
 	kept.save(p)
 	for key, blob := range kept {
@@ -121,7 +121,7 @@ func TestRuleThatIsOffIsNotAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := p.Decide(mailOf(0, time.Now()), osm.Verdict{}); v.Action != osm.Accept {
+	if v := decide(p, mailOf(0, time.Now()), osm.Verdict{}); v.Action != osm.Accept {
 		t.Errorf("%+v", v)
 	}
 	if s := p.RuleStats()[0]; s.Hits != 0 || !s.Since.IsZero() {

@@ -44,12 +44,13 @@ func tag(hash uint64) uint64 {
 	return hash &^ (1<<ageBits - 1)
 }
 
+// home is where the search for a cell begins, before it is cut to the size of the table.
+func home(cell uint64) int { return int((cell>>40 ^ cell>>ageBits) & 0xffffff) }
+
 // Has tells whether the hash is a member.
 func (k *Known) Has(hash uint64) bool {
 	t := tag(hash)
-	at := int(t >> 40 & 0xffffff)
-	at ^= int(t >> 16 & 0xffffff)
-	mask := len(k.cells) - 1
+	at, mask := home(t), len(k.cells)-1
 	for i := range probe {
 		c := k.cells[(at+i)&mask]
 		if c&^(1<<ageBits-1) == t {
@@ -73,13 +74,10 @@ func (k *Known) put(cell uint64, now Seconds) bool {
 	if k.used*4 > len(k.cells)*3 && len(k.cells) < k.limit {
 		k.grow()
 	}
-	at := int(cell >> 40 & 0xffffff)
-	at ^= int(cell >> 16 & 0xffffff)
-	mask, oldest, years := len(k.cells)-1, -1, uint64(0)
+	at, mask := home(cell), len(k.cells)-1
 	for i := range probe {
 		p := (at + i) & mask
-		c := k.cells[p]
-		switch {
+		switch c := k.cells[p]; {
 		case c == 0:
 			k.used++
 			k.set(p, cell)
@@ -90,16 +88,26 @@ func (k *Known) put(cell uint64, now Seconds) bool {
 			}
 			return true
 		}
-		if a := (age(now) - c) & (1<<ageBits - 1); oldest < 0 || a > years {
-			oldest, years = p, a
-		}
 	}
 	if len(k.cells) < k.limit { // crowded here, though not everywhere
 		k.grow()
 		return k.put(cell, now)
 	}
-	k.set(oldest, cell)
+	k.set(k.oldest(at, now), cell)
 	return false
+}
+
+// oldest is the cell that was fresh longest ago, of those that a search from at looks at.
+func (k *Known) oldest(at int, now Seconds) (oldest int) {
+	mask, years := len(k.cells)-1, uint64(0)
+	oldest = at & mask
+	for i := range probe {
+		p := (at + i) & mask
+		if a := (age(now) - k.cells[p]) & (1<<ageBits - 1); a > years {
+			oldest, years = p, a
+		}
+	}
+	return oldest
 }
 
 func (k *Known) set(at int, cell uint64) {
