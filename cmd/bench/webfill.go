@@ -15,7 +15,7 @@ import (
 // A simulated account sends at least so many messages in the days that are kept; in a small world it is a third more.
 const (
 	filledDays   = 30
-	perAccount   = 1750
+	perAccount   = 1680
 	filledAtOnce = store.BatchSize
 	verdictOneOf = 40 // wanted mail, too, is looked at closely at times
 	notedOneOf   = 64
