@@ -180,8 +180,12 @@ func TestXclient(t *testing.T) {
 	}
 	without := newSink(t, nil) // offers no XCLIENT: it would take everybody for the gateway
 	cfg.Upstream = []string{without.addr}
-	k = dial(t, newFront(t, cfg, nil).addr)
-	k.want("421 4.3.2 no mail server can be reached: " + without.addr + ": it does not offer XCLIENT")
+	f = newFront(t, cfg, nil)
+	k = dial(t, f.addr)
+	k.want("421 4.3.2 no mail server can be reached, try again later: not ready")
+	if p := f.Problems(); len(p) != 1 || !strings.HasPrefix(p[0], "upstream "+without.addr+" does not work: it does not offer XCLIENT") {
+		t.Errorf("told %q", p)
+	}
 }
 
 // TestRelaying is about an upstream that knows only the gateway: strangers may write to the domains named, and nowhere else.

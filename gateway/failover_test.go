@@ -175,10 +175,7 @@ func TestFailover(t *testing.T) {
 	c := dial(t, f.addr)
 	if got := c.read(); strings.HasPrefix(got, "220") { // nobody knows yet that it is gone
 		c.ask("EHLO client.example", "250")
-		got = c.ask("MAIL FROM:<a@osm.test>", "421 4.3.2 no mail server can be reached: "+r.addr+": ")
-		if !strings.Contains(got, two.addr) {
-			t.Errorf("told %q", got)
-		}
+		c.ask("MAIL FROM:<a@osm.test>", "421 4.3.2 no mail server can be reached, try again later: connection lost, connection refused\r\n")
 		c.ended()
 		c = dial(t, f.addr)
 	}
@@ -186,11 +183,11 @@ func TestFailover(t *testing.T) {
 	c.ended()
 }
 
-// TestNoUpstreamFromTheBeginning is told in the greeting.
+// TestNoUpstreamFromTheBeginning is told in the greeting, but not where it should be.
 func TestNoUpstreamFromTheBeginning(t *testing.T) {
 	dead := deadAddress(t)
 	c := dial(t, newFront(t, settings(dead), nil).addr)
-	c.want("421 4.3.2 no mail server can be reached: " + dead)
+	c.want("421 4.3.2 no mail server can be reached, try again later: connection refused\r\n")
 	c.ended()
 }
 

@@ -15,9 +15,11 @@ import (
 func (t *transfer) elsewhere(v osm.Verdict) {
 	l, recipients, err := t.target(v)
 	if err == nil {
-		err = l.envelope(t.s.mail.from, recipients)
-		if err != nil && l != t.s.link {
-			l.conn.Close()
+		err = t.offer(l, recipients)
+	}
+	if err != nil && l != nil && v.Action == osm.Hold && t.s.g.cfg.Hold == HoldExim { // a stranger may not write to the hold router
+		if l, err = t.s.g.pool.take(context.WithoutCancel(t.s.ctx), peer{}, true); err == nil {
+			err = t.offer(l, recipients)
 		}
 	}
 	if err != nil {
@@ -35,6 +37,15 @@ func (t *transfer) elsewhere(v osm.Verdict) {
 	if t.to == nil && l != t.s.link {
 		l.conn.Close()
 	}
+}
+
+// offer says the envelope.
+func (t *transfer) offer(l *link, recipients []path) error {
+	err := l.envelope(t.s.mail.from, recipients)
+	if err != nil && l != t.s.link {
+		l.conn.Close()
+	}
+	return err
 }
 
 // target finds the server that takes a held or diverted message, and its recipients there.

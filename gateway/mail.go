@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -15,7 +14,7 @@ type transaction struct {
 	from       path
 	declared   int64 // SIZE of MAIL
 	recipients []path
-	refused    []byte // the upstream's answer to a MAIL whose acceptance was foretold
+	refused    []byte      // the upstream's answer to a MAIL whose acceptance was foretold
 	discarded  []string    // told 250, and left out
 	stopped    []string    // refused by a verdict
 	verdict    osm.Verdict // on the first of those, or on the sender
@@ -28,30 +27,6 @@ type pending struct {
 	mail    bool   // it was MAIL, otherwise RCPT
 	address path
 	told    bool // the client has its answer
-}
-
-// agreement is the last MAIL that the upstream has accepted from this client, and its words. When the client says it again,
-// the answer is known, and the command goes to the upstream with the one that follows it (RFC 2920): one exchange less for
-// each message of a client that sends many. Should the upstream change its mind, it is the next command that is refused.
-type agreement struct {
-	up     *upstream
-	from   path
-	answer []byte
-}
-
-// foretells tells whether the upstream has accepted this sender before. SIZE, which the gateway has looked at, may differ.
-func (a *agreement) foretells(l *link, from *path) bool {
-	return a.up == l.up && a.from.text == from.text && l.has("PIPELINING") &&
-		slices.EqualFunc(a.from.params, from.params, func(x, y param) bool { return x == y || x.key == "SIZE" && y.key == "SIZE" })
-}
-
-func (a *agreement) note(up *upstream, from path, answer []byte) {
-	a.up, a.from, a.answer = up, from, append(a.answer[:0], answer...)
-}
-
-// answeredAll tells whether the client has all answers, though the upstream may not have heard of the last command.
-func (s *session) answeredAll() bool {
-	return len(s.queue) == 0 || len(s.queue) == 1 && s.queue[0].told
 }
 
 // queueMost bounds what waits for answers: both ends could wait for each other when more fits than the sockets hold.
@@ -261,17 +236,6 @@ func (s *session) bind(fresh bool) bool {
 	}
 	s.link = l
 	return true
-}
-
-// unreachable says why there is no upstream for this client. A refusal of the client itself comes in the upstream's words.
-func (s *session) unreachable(err error) {
-	s.over = true
-	if refused, ok := errors.AsType[*errGreeting](err); ok && refused.said.code/100 == 5 {
-		s.out = append(s.out, refused.said.raw...)
-		return
-	}
-	s.g.log.Error("no upstream can be reached", "error", oneLine(err))
-	s.out = appendAnswer(s.out, 421, "4.3.2", "no mail server can be reached: "+oneLine(err))
 }
 
 // settle sends the upstream what has been gathered and puts all answers that are due into the order of their commands.

@@ -41,9 +41,9 @@ type session struct {
 	link   *link
 	queue  []pending // commands whose answers are due, in their order
 	agreed agreement
-	mail  transaction
-	asked policy.Request // room for questions
-	spare *transfer      // room for the next message
+	mail   transaction
+	asked  policy.Request // room for questions
+	spare  *transfer      // room for the next message
 
 	errors    int
 	commands  int  // since the last message
@@ -198,7 +198,7 @@ func (s *session) open() bool {
 	}
 	if err := s.g.pool.ready(s.ctx); err != nil {
 		s.g.counts.Turned.Add(1)
-		s.end(421, "4.3.2", "no mail server can be reached: "+oneLine(err))
+		s.end(421, "4.3.2", noUpstream+reasons(err))
 		s.flush()
 		return false
 	}

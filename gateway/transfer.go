@@ -223,7 +223,7 @@ func (t *transfer) goes(l *link) {
 	t.to = l
 	t.passage.Quarantined = l.up.quarantine
 	t.passage.Host, t.passage.Addr = l.up.address, addrPort(l.conn.RemoteAddr())
-	if t.s.g.cfg.HandOn == NotAtAll || l.up.quarantine {
+	if t.s.g.cfg.HandOn == NotAtAll || l.up.quarantine || !l.told.addr.IsValid() {
 		t.passage.Seen = l.local.Addr().Unmap()
 	}
 }

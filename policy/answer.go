@@ -36,11 +36,18 @@ func AppendAnswer(dst []byte, v osm.Verdict) []byte {
 // textLimit keeps the whole answer within an SMTP reply line (RFC 5321 section 4.5.3.1.5: 512 octets).
 const textLimit = 300
 
-// appendText is what the sender reads: the reason and the id that support can look up.
+// appendText is what the sender reads: the reason and the id that support can look up. Where a rule has no text, its condition
+// would tell how to get around it: the id has to do.
 func appendText(dst []byte, v osm.Verdict) []byte {
 	start := len(dst)
-	dst = appendPlain(dst, v.Detail)
-	if len(dst) == start {
+	if v.Reason != byCondition {
+		dst = appendPlain(dst, v.Detail)
+	}
+	switch {
+	case len(dst) > start:
+	case v.Action == osm.Defer, v.Action == osm.Hold:
+		dst = append(dst, "not accepted now by policy, try again later"...)
+	default:
 		dst = append(dst, "refused by policy"...)
 	}
 	if len(dst)-start > textLimit {

@@ -141,15 +141,18 @@ func listed(m *osm.Message, e Entry) osm.Verdict {
 	return v
 }
 
+// byCondition is the reason of a verdict whose detail is a rule's condition, which is nobody's business but the site's.
+const byCondition = "condition"
+
 // ask applies one rule: decided is false when it is not about the message, or within its limit.
 func (p *Policy) ask(r *rule, m *osm.Message) (v osm.Verdict, decided bool) {
 	if !p.about(r, m) {
 		return v, false
 	}
-	v = osm.Verdict{Action: r.Action, Rule: r.Name, Reason: "condition", Detail: r.When, Shadow: r.Shadow,
+	v = osm.Verdict{Action: r.Action, Rule: r.Name, Reason: byCondition, Detail: r.When, Shadow: r.Shadow,
 		Key: osm.Key{Kind: r.Key, Value: Value(m, r.Key)}}
 	if r.Text != "" {
-		v.Detail = r.Text
+		v.Reason, v.Detail = "rule", r.Text
 	}
 	if r.counters == nil {
 		return v, true

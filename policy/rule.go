@@ -42,7 +42,7 @@ type Rule struct {
 	Limits  map[string]int64 `toml:"limits" json:"limits,omitzero" doc:"Limits of their own: account:NAME, plan:NAME, domain:NAME, login:NAME, script:PATH, sender:ADDRESS, client:IP or network:CIDR, each with its number; 0 means none."`
 	Except  []string         `toml:"except" json:"except,omitzero" doc:"Whom it is not about, in the same form."`
 	Action  osm.Action       `toml:"action" json:"action" doc:"What is done: accept (and no later rule is asked), defer, hold, reject, discard or divert."`
-	Text    string           `toml:"text" json:"text,omitzero" doc:"What the sender is told; the reason when empty."`
+	Text    string           `toml:"text" json:"text,omitzero" doc:"What the sender is told. Empty: how much is too much where there is a limit, but never a condition; and always the verdict's id."`
 	Shadow  bool             `toml:"shadow" json:"shadow" doc:"Only report what would have been done."`
 	Off     bool             `toml:"off" json:"off,omitzero" doc:"Keep the rule, but do not ask it."`
 }
