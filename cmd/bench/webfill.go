@@ -82,7 +82,7 @@ func (w *filler) event(ev *sim.Event) osm.Action {
 		return osm.Accept
 	}
 	w.Messages++
-	m.ID = base62(uint64(ev.Time.Unix())) + "-" + base62(uint64(w.Messages)) + "-0A"
+	m.ID = base62(uint64(ev.Time.Unix())) + "-" + base62(uint64(w.Messages)%(1<<22)) + "-0A" // Linux has no larger process ids
 	stored := *m
 	if ev.Label.Campaign != "" || w.Messages%verdictOneOf == 0 {
 		key := osm.Key{Kind: osm.KeyLogin, Value: cmp.Or(m.Login, m.Account, m.Sender)}
