@@ -42,9 +42,10 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	if before, ok := e.asked.find(m.ID); ok {
 		return before
 	}
-	if before, ok := e.expects(m); ok {
-		e.asked.keep(m.ID, before)
-		return before
+	if x, ok := e.expects(m); ok {
+		e.asked.keep(m.ID, x.verdict)
+		e.asked.know(m.ID, x.message)
+		return x.verdict
 	}
 	e.identify(r)
 	e.judge(m, nil)

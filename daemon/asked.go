@@ -10,9 +10,10 @@ import (
 // asked is what policy queries leave behind for the log, and for each other. It is bounded whatever is asked.
 type asked struct {
 	verdicts, before map[queueID]*osm.Verdict // nil is a plain acceptance; before are those of the last turn
+	known            map[queueID]*osm.Message // what the gateway knew of messages whose log lines are due
 	told, toldBefore map[string][]string      // recipients told one by one (Postfix), by instance
 	refused          []*osm.Message           // since the last flush: the log tells of them only in passing
-	accepted         []accepted               // since the last flush: no log tells of them
+	answered         []answered               // since the last flush: no log tells of them
 	expected         expected                 // by the gateway, in the log
 	Dropped          uint64                   // refused messages that did not fit and are not in the history
 }
@@ -27,6 +28,7 @@ func idOf(id string) (k queueID, ok bool) {
 }
 
 const (
+	knownMost    = 10_000 // messages: then it begins anew, and the log has to do
 	verdictsMost = 50_000 // per turn, some 40 bytes each, and 200 more where something was found
 	toldMost     = 10_000 // messages per turn
 	toldEach     = 1_000  // recipients of one message
@@ -77,6 +79,29 @@ func (a *asked) take(id string) (osm.Verdict, bool) {
 		delete(a.before, key)
 	}
 	return v, found
+}
+
+// know keeps what the gateway knew of a message until the log tells of it.
+func (a *asked) know(id string, m *osm.Message) {
+	key, ok := idOf(id)
+	if !ok || m == nil {
+		return
+	}
+	if len(a.known) >= knownMost || a.known == nil {
+		a.known = map[queueID]*osm.Message{}
+	}
+	a.known[key] = m
+}
+
+// knew takes what the gateway knew of a message, nil where it has not passed.
+func (a *asked) knew(id string) *osm.Message {
+	if len(a.known) == 0 {
+		return nil
+	}
+	key, _ := idOf(id)
+	m := a.known[key]
+	delete(a.known, key)
+	return m
 }
 
 // recipient notes one recipient of a message that is told recipient by recipient.

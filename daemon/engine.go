@@ -131,12 +131,14 @@ func (e *Engine) answered(m *osm.Message) bool {
 	}
 	if v, ok := ask(m.ID); ok {
 		m.Verdict = v
+		e.complete(m, e.asked.knew(m.ID))
 		return true
 	}
-	if v, ok := e.expects(m); ok {
-		m.Verdict = v
+	if x, ok := e.expects(m); ok {
+		m.Verdict = x.verdict
+		e.complete(m, x.message)
 		if e.Rewriter != nil {
-			e.asked.keep(m.ID, v) // Exim will ask again
+			e.asked.keep(m.ID, x.verdict) // Exim will ask again
 		}
 		return true
 	}

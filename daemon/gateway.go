@@ -83,8 +83,8 @@ func (s *session) passed(p *gateway.Passage) {
 
 // Passed notes what became of a message that the gateway has asked about. Where the upstream's log is followed (logged) it
 // tells of what was accepted, and the verdict waits for it. Everything else is history as the gateway tells it: what was
-// refused or discarded, what a quarantine took, and all that an upstream without a log here has accepted. What the
-// upstream refused is none: the client has it still, and comes again or tells its user.
+// refused or discarded, what a quarantine took, and what an upstream without a log here has answered. A message that broke off
+// is none: the client has it still, and comes again.
 func (e *Engine) Passed(p *gateway.Passage, logged bool) {
 	logged = logged && !p.Quarantined
 	switch m := p.Message; {
@@ -94,7 +94,7 @@ func (e *Engine) Passed(p *gateway.Passage, logged bool) {
 		}
 		e.asked.take(m.ID)
 		e.asked.refuse(m)
-	case p.Stage == gateway.Accepted && !logged:
+	case !logged && (p.Stage == gateway.Accepted || p.Stage == gateway.Refused && p.Code != 0):
 		m.Verdict, _ = e.asked.take(m.ID)
 		e.asked.deliver(m, p)
 	case !logged:
@@ -102,40 +102,48 @@ func (e *Engine) Passed(p *gateway.Passage, logged bool) {
 		v, _ := e.asked.take(m.ID)
 		e.asked.expected.expect(p, v)
 	case p.Stage == gateway.Accepted:
-		if v, due := e.asked.expected.settle(p); due {
-			e.asked.keep(p.QueueID, v)
+		if one, due := e.asked.expected.settle(p); due {
+			e.asked.keep(p.QueueID, one.verdict)
+			e.asked.know(p.QueueID, one.message)
 		}
 	case p.Stage == gateway.Refused:
 		e.asked.expected.forget(p)
 	}
 }
 
-// accepted is a message that the gateway has handed on to a server whose log is not followed.
-type accepted struct {
+// answered is a message that a server whose log is not followed has answered.
+type answered struct {
 	message  *osm.Message
 	delivery osm.Delivery // to each recipient
 }
 
-const acceptedMost = 50_000 // between two flushes
+const answeredMost = 50_000 // between two flushes
 
 func (a *asked) deliver(m *osm.Message, p *gateway.Passage) {
-	if len(a.accepted) >= acceptedMost {
+	if len(a.answered) >= answeredMost {
 		a.Dropped++
 		return
 	}
-	taken := *m // the gateway goes on using its own
-	a.accepted = append(a.accepted, accepted{&taken, osm.Delivery{Time: m.Time, Outcome: osm.Delivered, Router: "gateway", Transport: "gateway",
+	outcome := osm.Delivered
+	switch p.Code / 100 {
+	case 4:
+		outcome = osm.Deferred
+	case 5:
+		outcome = osm.Failed
+	}
+	own := *m // the gateway goes on using its own
+	a.answered = append(a.answered, answered{&own, osm.Delivery{Time: m.Time, Outcome: outcome, Router: "gateway", Transport: "gateway",
 		Host: p.Host, IP: p.Addr.Addr(), Port: p.Addr.Port(), Code: p.Code, Text: p.Text}})
 }
 
 // handedOn makes history of what the gateway has handed on since the last call.
 func (e *Engine) handedOn() {
-	for i, one := range e.asked.accepted {
-		e.asked.accepted[i] = accepted{}
-		m := one.message
-		e.Detect.Learn(m, !m.Verdict.Stops())
+	for i, one := range e.asked.answered {
+		e.asked.answered[i] = answered{}
+		m, taken := one.message, one.delivery.Outcome == osm.Delivered
+		e.Detect.Learn(m, taken && !m.Verdict.Stops())
 		e.Sink.Arrival(m)
-		if m.Verdict.Stops() && !m.Verdict.Passive {
+		if taken && m.Verdict.Stops() && !m.Verdict.Passive {
 			continue // it waits in the quarantine
 		}
 		for _, r := range m.Recipients {
@@ -144,5 +152,5 @@ func (e *Engine) handedOn() {
 			e.delivery(m, &d)
 		}
 	}
-	e.asked.accepted = e.asked.accepted[:0]
+	e.asked.answered = e.asked.answered[:0]
 }

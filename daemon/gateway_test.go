@@ -31,6 +31,8 @@ type front struct {
 	key  string
 	mu   sync.Mutex
 	seen []osm.Message
+
+	attempts []osm.Delivery
 }
 
 // newFront starts Exim, which asks by itself as well where a way is given. Its log has no subjects: what a rule finds there
@@ -46,8 +48,13 @@ func newFront(t *testing.T, way exim.Way, change func(*config.Config)) *front {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.sink.Close() })
-	f.exim, err = lab.Start(within(t), lab.Options{Sink: f.sink, Ask: way, Main: "hosts_proxy = 127.0.0.1\nsmtp_accept_max = 100\n",
-		Accounts: []lab.Account{{Address: "ann@osm.test", Password: "secret"}}})
+	o := lab.Options{Sink: f.sink, Ask: way, Main: "hosts_proxy = 127.0.0.1\nsmtp_accept_max = 100\n",
+		Accounts: []lab.Account{{Address: "ann@osm.test", Password: "secret"}}}
+	if way == "" {
+		o.Main += "acl_smtp_data = front_data\n"
+		o.ACL = "front_data:\n  deny condition = ${if eq{$h_subject:}{filtered}}\n       message = not this content\n  accept\n"
+	}
+	f.exim, err = lab.Start(within(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +86,10 @@ func newFront(t *testing.T, way exim.Way, change func(*config.Config)) *front {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.seen = append(f.seen, *m)
+		}, Delivery: func(_ *osm.Message, d *osm.Delivery) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.attempts = append(f.attempts, *d)
 		}}})
 	f.at = <-at
 	return f
@@ -92,11 +103,20 @@ func (f *front) arrived() []osm.Message {
 
 // send gives the gateway a message, with a login where one is named.
 func (f *front) send(login, headers string, recipients ...string) error {
-	c, err := smtp.Dial(f.at.String())
+	return f.sendFrom("127.0.0.1", login, headers, recipients...)
+}
+
+func (f *front) sendFrom(client, login, headers string, recipients ...string) error {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(client)}}
+	conn, err := d.DialContext(within(f.T), "tcp", f.at.String())
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer conn.Close()
+	c, err := smtp.NewClient(conn, "127.0.0.1")
+	if err != nil {
+		return err
+	}
 	if err := c.Hello("client.example"); err != nil {
 		return err
 	}
@@ -142,6 +162,9 @@ func TestGatewayCountsOnce(t *testing.T) {
 				if m.Verdict.Rule != "marked" || m.Verdict.Passive || !exim.ValidID(m.ID) || m.Client.String() != "127.0.0.1" {
 					t.Errorf("%s with id %q: %+v", m.ID, m.MessageID, m.Verdict)
 				}
+				if number, _, _ := strings.Cut(m.MessageID, "@"); strings.Contains(number, ".") && len(m.Recipients) != 2 && len(m.Recipients) != 0 {
+					t.Errorf("%s, the only one with id %q, is said to be for %q", m.ID, m.MessageID, m.Recipients)
+				}
 			}
 			if n := len(f.arrived()); n != messages {
 				t.Errorf("%d messages were counted, of %d", n, messages)
@@ -186,6 +209,37 @@ func TestGatewayHoldsInExim(t *testing.T) {
 	if !slices.Contains(got.Recipients, "Odd+One@far.example") || !strings.HasSuffix(string(got.Data), "Subject: hold this\r\n\r\n..a text\r\n") {
 		t.Errorf("%v got %q", got.Recipients, got.Data)
 	}
+	const stranger = "127.0.0.5" // may not write to other domains, and so not to the hold router's
+	if err := f.sendFrom(stranger, "", "Subject: hold a stranger's", "ann@osm.test"); err != nil {
+		t.Fatal(err)
+	}
+	f.until("the stranger's message is held", func() bool {
+		held = f.held("by=key&list=10")
+		return len(held.List) == 1 && !slices.ContainsFunc(held.List, func(h web.HeldOne) bool { return h.Sender != "ann@osm.test" })
+	})
+	f.order(web.HeldOrder{What: web.Release, IDs: []string{held.List[0].ID}})
+	if _, err := f.exim.WaitLog(within(t), "=> ann <h."); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGatewayKnowsMore: Exim's log, as Debian has it, tells neither subject nor recipients nor From. The history has them all the same.
+func TestGatewayKnowsMore(t *testing.T) {
+	for name, way := range map[string]exim.Way{"gateway alone": "", "Exim asks as well": exim.ByACL} {
+		t.Run(name, func(t *testing.T) {
+			f := newFront(t, way, nil)
+			for n, subject := range []string{"the first", "the second"} {
+				if err := f.send("ann@osm.test", "From: Ann <ann@shop.example>\r\nSubject: "+subject, "b@far.example", "c@far.example"); err != nil {
+					t.Fatal(err)
+				}
+				f.until("it is in the history", func() bool { return len(f.arrived()) == n+1 })
+				if m := f.arrived()[n]; m.Subject != subject || !slices.Equal(m.Recipients, []string{"b@far.example", "c@far.example"}) || m.From != "ann@shop.example" ||
+					!exim.ValidID(m.ID) {
+					t.Errorf("%+v", m)
+				}
+			}
+		})
+	}
 }
 
 // TestGatewayWithoutLog is about an upstream whose log nobody follows: the gateway's word is the history.
@@ -201,6 +255,16 @@ func TestGatewayWithoutLog(t *testing.T) {
 	if m.Login != "ann@osm.test" || m.Subject != "a mark" || len(m.Recipients) != 2 || m.Verdict.Rule != "marked" || m.Class != osm.Login {
 		t.Errorf("%+v", m)
 	}
+	if err := f.send("ann@osm.test", "Subject: filtered", "b@far.example"); err == nil || !strings.Contains(err.Error(), "not this content") {
+		t.Errorf("sent with %v", err)
+	}
+	f.until("what the upstream has refused is in the history", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return slices.ContainsFunc(f.attempts, func(d osm.Delivery) bool {
+			return d.Outcome == osm.Failed && d.Code == 550 && d.Text == "not this content"
+		})
+	})
 }
 
 // TestGatewayTellsOfItsUpstream has one that nobody listens at: osm doctor and the page tell it.
