@@ -3,6 +3,7 @@ package enrich
 import (
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"osm"
 )
@@ -26,7 +27,7 @@ func (e *Enricher) class(m *osm.Message) osm.Class {
 
 // submitted classifies a local submission. Exim's own messages come from no script, though they have a cwd= line.
 func (e *Enricher) submitted(m *osm.Message) osm.Class {
-	switch role := roles[m.User]; {
+	switch role := roleOf(m.User); {
 	case role == eximUser:
 		m.Script = osm.Script{}
 		if m.Sender == "" {
@@ -56,13 +57,18 @@ const (
 	listUser
 )
 
-// roles are names that distributions, panels and list managers give: DirectAdmin's Exim runs as mail, cPanel's as
+// roleOf knows the names that distributions, panels and list managers give: DirectAdmin's Exim runs as mail, cPanel's as
 // mailnull.
-var roles = map[string]role{
-	"Debian-exim": eximUser, "exim": eximUser, "mailnull": eximUser, "mail": eximUser,
-	"root": systemUser, "cron": systemUser, "crond": systemUser, "crontab": systemUser,
-	"list": listUser, "mailman": listUser, "mailman3": listUser, "sympa": listUser,
-	"majordomo": listUser, "majordom": listUser, "ezmlm": listUser, "mlmmj": listUser, "listserv": listUser,
+func roleOf(user string) role {
+	switch user {
+	case "Debian-exim", "exim", "mailnull", "mail":
+		return eximUser
+	case "root", "cron", "crond", "crontab":
+		return systemUser
+	case "list", "mailman", "mailman3", "sympa", "majordomo", "majordom", "ezmlm", "mlmmj", "listserv":
+		return listUser
+	}
+	return noRole
 }
 
 // automaticReply recognises what Exim's autoreply transport submits as the user whose filter it runs (spec 34): it
@@ -150,7 +156,7 @@ func (e *Enricher) account(m *osm.Message) string {
 	case osm.Local:
 		return e.submitter(m)
 	case osm.System:
-		if roles[m.User] == eximUser {
+		if roleOf(m.User) == eximUser {
 			return ""
 		}
 		return m.User
@@ -200,5 +206,13 @@ func (e *Enricher) local(domain string) bool {
 
 // domainOf is the domain of an address in lower case, "" when it has none.
 func domainOf(address string) string {
-	return strings.ToLower(osm.Domain(address)) // allocates only where there is something to lower
+	for i := len(address) - 1; i >= 0; i-- {
+		switch c := address[i]; {
+		case c == '@':
+			return address[i+1:]
+		case 'A' <= c && c <= 'Z' || c >= utf8.RuneSelf: // seldom
+			return strings.ToLower(osm.Domain(address))
+		}
+	}
+	return ""
 }

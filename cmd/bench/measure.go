@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -127,88 +128,83 @@ func (b *bench) parse(context.Context) (spent, error) {
 	return took, nil
 }
 
-// piece is a piece of the log and what was read of it.
-type piece struct {
-	chunk tail.Chunk
-	batch track.Batch
-	done  chan struct{}
-}
-
-// tie reads on all cores, and ties together and classifies in the order of the log.
+// tie reads on all cores. Each ties together and classifies what it has read, when it is its turn in the order of the log: what
+// one core has read is not carried to another.
 func (b *bench) tie(ctx context.Context) (spent, error) {
 	start, used := time.Now(), processorTime()
 	logs, err := tail.Read([]string{b.log.path}, tail.ReadOptions{Size: 128 << 10})
 	if err != nil {
 		return spent{}, err
 	}
-	tracker := track.New(track.Options{Config: track.DefaultConfig()})
-	enricher := enrich.New(enrich.Options{Config: enrich.DefaultConfig()})
-	messages := 0
-	for p := range pieces(ctx, logs, enricher) {
-		for _, ev := range tracker.Tie(&p.batch) {
-			if ev.New {
-				messages++
-				enricher.Message(ev.Message)
-			}
-			if ev.Delivery != nil {
-				enricher.Delivery(ev.Message, ev.Delivery)
-			}
-		}
+	t := tying{
+		tracker:  track.New(track.Options{Config: track.DefaultConfig()}),
+		enricher: enrich.New(enrich.Options{Config: enrich.DefaultConfig()}),
+		before:   make(chan struct{}),
 	}
+	close(t.before)
+	next, stop := iter.Pull2(logs.Chunks(ctx))
+	defer stop()
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() { t.work(next) })
+	}
+	all.Wait()
 	took := since(start, used)
-	if messages != b.log.messages {
-		return spent{}, fmt.Errorf("%d messages were found, there are %d", messages, b.log.messages)
+	if t.messages != b.log.messages {
+		return spent{}, fmt.Errorf("%d messages were found, there are %d", t.messages, b.log.messages)
 	}
-	return took, enricher.Close()
+	return took, t.enricher.Close()
 }
 
-// pieces gives the log's pieces in their order, read by one worker for each processor.
-func pieces(ctx context.Context, logs *tail.Reader, enricher *enrich.Enricher) func(yield func(*piece) bool) {
-	return func(yield func(*piece) bool) {
-		workers := runtime.GOMAXPROCS(0)
-		free, todo, inOrder := make(chan *piece, 2*workers+2), make(chan *piece, 2*workers+2), make(chan *piece, 2*workers+2)
-		for range cap(free) {
-			free <- &piece{done: make(chan struct{}, 1)}
+// tying is what the cores share.
+type tying struct {
+	reading sync.Mutex    // of the next chunk
+	before  chan struct{} // closed when the chunk read last has been tied
+
+	// Whose turn it is has these.
+	tracker  *track.Tracker
+	enricher *enrich.Enricher
+	messages int
+}
+
+// work reads chunks until there are none.
+func (t *tying) work(next func() (tail.Chunk, error, bool)) {
+	parser, entry := exim.NewParser(time.UTC), exim.Entry{}
+	parser.Keep, parser.Skim = true, true
+	var batch track.Batch
+	for {
+		t.reading.Lock()
+		chunk, err, ok := next()
+		turn, done := t.before, make(chan struct{})
+		t.before = done
+		t.reading.Unlock()
+		if !ok || err != nil { // an error shows in the number of messages
+			close(done)
+			return
 		}
-		var all sync.WaitGroup
-		defer all.Wait()
-		all.Go(func() {
-			defer close(inOrder)
-			defer close(todo)
-			for chunk, err := range logs.Chunks(ctx) {
-				if err != nil {
-					return
-				}
-				p := <-free
-				p.chunk = chunk
-				todo <- p
-				inOrder <- p
-			}
-		})
-		for range workers {
-			all.Go(func() {
-				parser, entry := exim.NewParser(time.UTC), exim.Entry{}
-				parser.Keep, parser.Skim = true, true
-				for p := range todo {
-					p.batch.Reset()
-					for line := range p.chunk.Lines() {
-						parser.Parse(line, &entry)
-						p.batch.Read(&entry)
-					}
-					for i := range p.batch.Deliveries() {
-						enricher.Refusal(&p.batch.Deliveries()[i])
-					}
-					p.done <- struct{}{}
-				}
-			})
+		batch.Reset()
+		for line := range chunk.Lines() {
+			parser.Parse(line, &entry)
+			batch.Read(&entry)
 		}
-		for p := range inOrder {
-			<-p.done
-			if !yield(p) {
-				panic("pieces is read to its end") // nobody may leave the workers waiting
-			}
-			p.chunk.Release()
-			free <- p
+		for i := range batch.Deliveries() {
+			t.enricher.Refusal(&batch.Deliveries()[i])
+		}
+		<-turn
+		t.tie(&batch)
+		close(done)
+		chunk.Release()
+	}
+}
+
+func (t *tying) tie(batch *track.Batch) {
+	for _, ev := range t.tracker.Tie(batch) {
+		if ev.New {
+			t.messages++
+			t.enricher.Message(ev.Message)
+		}
+		if ev.Delivery != nil {
+			t.enricher.Delivery(ev.Message, ev.Delivery)
 		}
 	}
 }
