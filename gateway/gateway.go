@@ -12,7 +12,8 @@
 //
 // What is said in place of the upstream: the greeting; the first line of EHLO and the extensions, of which only those that
 // all upstreams offer are offered; NOOP, RSET and QUIT; 354, because the upstream hears of DATA only when the verdict is
-// known; the answer to a BDAT chunk that is not the last; and refusals of the gateway's own. Deciding is left to Options.Ask,
+// known; the answer to a BDAT chunk that is not the last; the answer to a MAIL that the upstream has accepted before in this
+// session, in its words; and refusals of the gateway's own. Deciding is left to Options.Ask,
 // keeping a history to Options.Tell.
 package gateway
 
