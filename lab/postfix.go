@@ -86,14 +86,47 @@ func (p *Postfix) programs(ctx context.Context) (root string, err error) {
 	if _, err := os.Stat("/usr/lib/postfix/sbin/master"); err == nil {
 		return "", nil
 	}
-	for _, args := range [][]string{{"apt-get", "download", "-q", "postfix"}, {"sh", "-c", "dpkg -x postfix_*.deb root"}} {
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-		cmd.Dir = p.folder
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%w: it is not installed and its package can't be had: %w: %s", ErrNoPostfix, err, bytes.TrimSpace(out))
-		}
+	file, err := postfixPackage(ctx)
+	if err != nil {
+		return "", fmt.Errorf("%w: it is not installed and its package can't be had: %w", ErrNoPostfix, err)
 	}
-	return filepath.Join(p.folder, "root"), nil
+	root = filepath.Join(p.folder, "root")
+	if out, err := exec.CommandContext(ctx, "dpkg", "-x", file, root).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: its package can't be unpacked: %w: %s", ErrNoPostfix, errors.Join(err, os.Remove(file)), bytes.TrimSpace(out))
+	}
+	return root, nil
+}
+
+// postfixPackage is the file of Debian's package. It is downloaded once, into this user's cache.
+func postfixPackage(ctx context.Context) (file string, err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	cache = filepath.Join(cache, "osm-lab")
+	const name = "postfix_*.deb"
+	if have, _ := filepath.Glob(filepath.Join(cache, name)); len(have) > 0 { // the pattern is a valid one
+		return have[0], nil
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
+	}
+	folder, err := os.MkdirTemp(cache, "new")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	download := exec.CommandContext(ctx, "apt-get", "download", "-q", "postfix")
+	download.Dir = folder
+	if out, err := download.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
+	}
+	got, _ := filepath.Glob(filepath.Join(folder, name))
+	if len(got) != 1 {
+		return "", errors.New("apt-get has downloaded no package")
+	}
+	file = filepath.Join(cache, filepath.Base(got[0]))
+	return file, os.Rename(got[0], file) // another test may have been quicker: it is the same file
 }
 
 const postfixMain = `compatibility_level = 3.6
