@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -14,28 +13,7 @@ import (
 // password is "secret".
 func newAuthServer(t *testing.T) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	t.Cleanup(func() {
-		l.Close()
-		all.Wait()
-	})
-	all.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() {
-				defer conn.Close()
-				checkLogins(conn)
-			})
-		}
-	})
-	return l.Addr().String()
+	return listen(t, checkLogins)
 }
 
 func checkLogins(conn net.Conn) {

@@ -24,28 +24,8 @@ type script struct {
 // one comes.
 func newScript(t testing.TB, proxy bool, answer func(line string) string) *script {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &script{addr: l.Addr().String()}
-	var all sync.WaitGroup
-	t.Cleanup(func() {
-		l.Close()
-		all.Wait()
-	})
-	all.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() {
-				defer conn.Close()
-				s.serve(conn, proxy, answer)
-			})
-		}
-	})
+	s := &script{}
+	s.addr = listen(t, func(conn net.Conn) { s.serve(conn, proxy, answer) })
 	return s
 }
 

@@ -23,32 +23,14 @@ type relay struct {
 
 func newRelay(t testing.TB, to string) *relay {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &relay{addr: l.Addr().String(), to: to}
-	var all sync.WaitGroup
-	t.Cleanup(func() {
-		l.Close()
-		all.Wait()
-	})
-	all.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { r.pass(conn) })
-		}
-	})
+	r := &relay{to: to}
+	r.addr = listen(t, r.pass)
 	return r
 }
 
 func (r *relay) pass(client net.Conn) {
 	server, err := net.Dial("tcp", r.to)
 	if err != nil {
-		client.Close()
 		return
 	}
 	var both sync.WaitGroup

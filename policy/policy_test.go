@@ -141,6 +141,28 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+// TestConditionIsNotTold: who is stopped by a rule without a text learns that he is, and not how to get around it.
+func TestConditionIsNotTold(t *testing.T) {
+	m := login("alice", monday, "x@y")
+	m.Subject = "you won the lottery"
+	const when = `subject contains "lottery"`
+	for action, words := range map[osm.Action]string{osm.Hold: "not accepted now by policy, try again later", osm.Defer: "not accepted now by policy, try again later", osm.Reject: "refused by policy"} {
+		v := decide(decider(t, Rule{Name: "quiet", When: when, Action: action}), m, osm.Verdict{})
+		if v.Detail != when || Text(v) != words+" ("+v.ID+")" {
+			t.Errorf("%s: told %q, known as %q", action, Text(v), v.Detail)
+		}
+		v = decide(decider(t, Rule{Name: "outspoken", When: when, Action: action, Text: "no lotteries"}), m, osm.Verdict{})
+		if Text(v) != "no lotteries ("+v.ID+")" {
+			t.Errorf("%s: told %q", action, Text(v))
+		}
+	}
+	m.Recipients = []string{"x@y", "z@y"}
+	limit := Rule{Name: "many", When: when, Key: osm.KeyLogin, Count: CountRecipients, Window: osm.Duration(time.Hour), Limit: 1, Action: osm.Reject}
+	if v := decide(decider(t, limit), m, osm.Verdict{}); Text(v) != "2 recipients in 1h, the limit is 1 ("+v.ID+")" {
+		t.Errorf("told %q", Text(v))
+	}
+}
+
 func TestRuleMistakes(t *testing.T) {
 	good := Rule{Name: "r", Key: osm.KeyLogin, Window: osm.Duration(time.Hour), Limit: 5, Action: osm.Hold}
 	for name, c := range map[string]struct {
