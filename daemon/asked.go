@@ -9,7 +9,8 @@ import (
 
 // asked is what policy queries leave behind for the log, and for each other. It is bounded whatever is asked.
 type asked struct {
-	verdicts, before map[queueID]*osm.Verdict // nil is a plain acceptance; before are those of the last turn
+	passed           passed                   // messages that were accepted, and nothing else is to be said of them
+	verdicts, before map[queueID]*osm.Verdict // on others; before are those of the last turn
 	known            map[queueID]*osm.Message // what the gateway knew of messages whose log lines are due
 	told, toldBefore map[string][]string      // recipients told one by one (Postfix), by instance
 	refused          []*osm.Message           // since the last flush: the log tells of them only in passing
@@ -29,7 +30,7 @@ func idOf(id string) (k queueID, ok bool) {
 
 const (
 	knownMost    = 10_000 // messages: then it begins anew, and the log has to do
-	verdictsMost = 50_000 // per turn, some 40 bytes each, and 200 more where something was found
+	verdictsMost = 50_000 // per turn, some 250 bytes each
 	toldMost     = 10_000 // messages per turn
 	toldEach     = 1_000  // recipients of one message
 	refusedMost  = 10_000 // between two flushes
@@ -41,21 +42,21 @@ func (a *asked) keep(id string, v osm.Verdict) {
 	if !ok {
 		return
 	}
+	if v.Action == osm.Accept && v.ID == "" && len(v.Findings) == 0 && !v.Passive {
+		delete(a.verdicts, key)
+		delete(a.before, key)
+		a.passed.add(id)
+		return
+	}
 	if len(a.verdicts) >= verdictsMost || a.verdicts == nil {
 		a.before, a.verdicts = a.verdicts, make(map[queueID]*osm.Verdict, len(a.verdicts))
 	}
-	if v.Action == osm.Accept && v.ID == "" && len(v.Findings) == 0 && !v.Passive {
-		a.verdicts[key] = nil
-		return
-	}
-	v.Key.Value = strings.Clone(v.Key.Value) // not the whole question with it
-	a.verdicts[key] = &v
+	kept := v
+	kept.Key.Value = strings.Clone(v.Key.Value) // not the whole question with it
+	a.verdicts[key] = &kept
 }
 
 func (a *asked) find(id string) (v osm.Verdict, found bool) {
-	if len(a.verdicts)+len(a.before) == 0 {
-		return v, false
-	}
 	key, ok := idOf(id)
 	if !ok {
 		return v, false
@@ -64,10 +65,10 @@ func (a *asked) find(id string) (v osm.Verdict, found bool) {
 	if !found {
 		kept, found = a.before[key]
 	}
-	if kept != nil {
-		v = *kept
+	if found {
+		return *kept, true
 	}
-	return v, found
+	return v, a.passed.has(id)
 }
 
 // take is find for the log's line: nothing more will be asked about this message.
@@ -77,6 +78,7 @@ func (a *asked) take(id string) (osm.Verdict, bool) {
 		key, _ := idOf(id)
 		delete(a.verdicts, key)
 		delete(a.before, key)
+		a.passed.remove(id)
 	}
 	return v, found
 }
@@ -117,7 +119,7 @@ func (a *asked) recipient(instance, address string) {
 		list = a.toldBefore[instance]
 	}
 	if len(list) < toldEach {
-		a.told[instance] = append(list, address)
+		a.told[strings.Clone(instance)] = append(list, strings.Clone(address)) // not the whole question with them
 	}
 }
 

@@ -69,20 +69,20 @@ func (s *session) familiar(m *osm.Message) bool {
 const eximWaits = exim.Patience * 7 / 10
 
 // consult asks the configured checks about a question before the engine does, without the mutex: they may take their time.
-// What they said is in the message's Opinions then; without checks it costs one comparison.
-func (s *session) consult(ctx context.Context, r *policy.Request) {
+// What they said is in the message's Opinions then; without checks it costs one comparison, and asked is false.
+func (s *session) consult(ctx context.Context, r *policy.Request) (asked bool) {
 	if s.checks == nil || !s.checks.Any() {
-		return
+		return false
 	}
 	stage, ok := stageOf(r.State)
 	if !ok || r.State == policy.Rewrite && policy.IsRewritten(r.Recipient) {
-		return
+		return false
 	}
 	s.mu.Lock()
-	asked := s.engine.present(r, stage, time.Now())
+	asked = s.engine.present(r, stage, time.Now())
 	s.mu.Unlock()
 	if !asked || !s.checks.Wants(stage, r.Message.Class) {
-		return
+		return false
 	}
 	if r.UID >= 0 { // only Exim tells it
 		within, cancel := context.WithTimeout(ctx, eximWaits)
@@ -95,6 +95,7 @@ func (s *session) consult(ctx context.Context, r *policy.Request) {
 	opinions := &osm.Opinions{}
 	s.checks.Look(ctx, &question, opinions)
 	r.Message.Opinions = opinions
+	return true
 }
 
 func stageOf(state policy.State) (check.Stage, bool) {

@@ -103,12 +103,15 @@ func (s *session) openRewriter() error {
 func (s *session) ask(ctx context.Context, r *policy.Request) osm.Verdict {
 	begun := time.Now()
 	defer func() { s.meter.questions.add(time.Since(begun)) }()
-	s.consult(ctx, r)
+	now := begun
+	if s.consult(ctx, r) {
+		now = time.Now()
+	}
 	s.waiting.Add(1)
 	s.mu.Lock()
 	s.waiting.Add(-1)
 	defer s.mu.Unlock()
-	v := s.engine.Ask(r, time.Now())
+	v := s.engine.Ask(r, now)
 	if s.cfg.Policy.Mode == policy.Shadow && !(r.State == policy.Rewrite && policy.IsRewritten(r.Recipient)) {
 		return osm.Verdict{}
 	}

@@ -21,9 +21,11 @@ const eximQuestion = "request=smtpd_access_policy\nprotocol_state=DATA\nprotocol
 func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(eximQuestion)))
+	var p parser
+	var r Request
 	question := []byte(eximQuestion)
 	for b.Loop() {
-		if _, err := Parse(question); err != nil {
+		if _, err := p.parse(&r, question); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -41,8 +41,12 @@ func (c *connection) readNow(dst []byte) (n int, end bool) {
 	return max(n, 0), n <= 0
 }
 
-// moveDeadline gives the next read its time; not for each of many quick ones.
-func (c *connection) moveDeadline(ctx context.Context) error {
+// moveDeadline gives the next read its time; not for each of many quick ones. asked is when the last question came, as far as it
+// was told: the clock is read often enough without it.
+func (c *connection) moveDeadline(ctx context.Context, asked time.Time) error {
+	if !asked.IsZero() && asked.Sub(c.since) <= c.idle/8 {
+		return nil
+	}
 	now := time.Now()
 	if now.Sub(c.since) <= c.idle/8 {
 		return nil
@@ -54,8 +58,8 @@ func (c *connection) moveDeadline(ctx context.Context) error {
 	return ctx.Err() // the end of ctx has set another one, perhaps just before
 }
 
-// receive reads until in begins with a whole request.
-func (c *connection) receive(ctx context.Context) error {
+// receive reads until in begins with a whole request; asked is when the one before came.
+func (c *connection) receive(ctx context.Context, asked time.Time) error {
 	for looked := 0; !whole(c.in[looked:]); {
 		looked = max(0, len(c.in)-2) // the two may be the beginning of its end
 		if len(c.in) >= maxRequest {
@@ -64,7 +68,7 @@ func (c *connection) receive(ctx context.Context) error {
 		if len(c.in) == cap(c.in) {
 			c.in = append(c.in, make([]byte, max(cap(c.in), firstBuffer))...)[:len(c.in)]
 		}
-		if err := c.moveDeadline(ctx); err != nil {
+		if err := c.moveDeadline(ctx, asked); err != nil {
 			return err
 		}
 		n, err := c.Read(c.in[len(c.in):cap(c.in)])

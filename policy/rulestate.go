@@ -33,7 +33,8 @@ type RuleStats struct {
 // hits counts them.
 type hits struct {
 	RuleStats
-	changed bool // since they were saved
+	message []byte // stands for that of the stats: its room is used again
+	changed bool   // since they were saved
 }
 
 func (h *hits) note(m *osm.Message, hit bool) {
@@ -42,16 +43,22 @@ func (h *hits) note(m *osm.Message, hit bool) {
 	}
 	if hit {
 		h.Hits++
-		h.Last, h.Message, h.changed = m.Time, strings.Clone(m.ID), true
+		h.Last, h.message, h.changed = m.Time, append(h.message[:0], m.ID...), true
 	}
+}
+
+// stats are those of the rule, for others to keep.
+func (r *rule) stats() RuleStats {
+	s := r.hits.RuleStats
+	s.Name, s.Message = r.Name, string(r.hits.message)
+	return s
 }
 
 // RuleStats are those of every rule, in their order.
 func (p *Policy) RuleStats() []RuleStats {
 	all := make([]RuleStats, len(p.rules))
 	for i, r := range p.rules {
-		all[i] = r.hits.RuleStats
-		all[i].Name = r.Name
+		all[i] = r.stats()
 	}
 	return all
 }
@@ -131,8 +138,8 @@ func (p *Policy) Dirty(fn func(key string, blob []byte)) {
 	var buf []byte
 	for _, r := range p.rules {
 		if r.hits.changed {
-			r.hits.Name, r.hits.changed = r.Name, false
-			fn(r.hitsKey, encode(r.hits.RuleStats))
+			r.hits.changed = false
+			fn(r.hitsKey, encode(r.stats()))
 		}
 		if r.counters == nil {
 			continue
@@ -158,7 +165,9 @@ var errDamaged = errors.New("the saved state of a rule is damaged")
 func (p *Policy) Restore(key string, blob []byte) error {
 	for _, r := range p.rules {
 		if key == r.hitsKey {
-			return json.Unmarshal(blob, &r.hits.RuleStats)
+			err := json.Unmarshal(blob, &r.hits.RuleStats)
+			r.hits.message = []byte(r.hits.Message)
+			return err
 		}
 		if r.counters == nil {
 			continue

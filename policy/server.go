@@ -98,6 +98,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // desk is what answering takes, besides the connection.
 type desk struct {
 	in      []byte // of atOnce
+	parser  parser
 	request Request
 	out     []byte
 }
@@ -147,7 +148,7 @@ func (s *Server) serve(ctx context.Context, c *connection) {
 	defer s.busy.Add(-1)
 	var d desk
 	for {
-		if err := c.receive(ctx); err != nil {
+		if err := c.receive(ctx, d.request.Message.Time); err != nil {
 			if errors.Is(err, ErrTooLarge) {
 				s.malformed(c, err)
 			}
@@ -161,7 +162,7 @@ func (s *Server) serve(ctx context.Context, c *connection) {
 
 // answer answers the request that c.in begins with. It reports false when the connection can't go on.
 func (s *Server) answer(c *connection, d *desk, overloaded bool) bool {
-	n, err := d.request.parse(c.in)
+	n, err := d.parser.parse(&d.request, c.in)
 	if err != nil {
 		s.malformed(c, err)
 		return false
