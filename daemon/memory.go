@@ -20,8 +20,11 @@ func lessGarbage() {
 }
 
 // boundReplay keeps a replay, which remembers nothing but what the engine's rooms do, within half as much again, apart from what
-// is read ahead. GOMEMLIMIT overrules it where it is less.
+// is read ahead, and lets the collector come seldom below that. GOMEMLIMIT overrules it where it is less, and GOGC.
 func boundReplay(cfg config.Config) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(300)
+	}
 	const reading = 64 << 20
 	if limit := Remembered(cfg)*3/2 + reading; limit < debug.SetMemoryLimit(-1) {
 		debug.SetMemoryLimit(limit)

@@ -24,7 +24,7 @@ type ReplayOptions struct {
 	Stdin    io.Reader
 	Panel    *panel.Panel            // who owns what; nil: only what the log tells
 	Zone     *time.Location          // of log times without a zone; nil is local
-	Message  func(m *osm.Message)    // called for every arriving message, with its verdict
+	Message  func(m *osm.Message)    // called for every arriving message, with its verdict; by one goroutine at a time, as all of these
 	Progress func(done, total int64) // called after every piece of log, in bytes
 	Logger   *slog.Logger
 
@@ -37,10 +37,8 @@ type ReplayOptions struct {
 }
 
 // Replay runs old logs through the engine, in time order, as if they were written now: parsing on all processors, everything
-// after it in one goroutine. A damaged file is read as far as it goes; its error comes after everything else is done.
+// after it on one at a time. A damaged file is read as far as it goes; its error comes after everything else is done.
 func Replay(ctx context.Context, cfg config.Config, o ReplayOptions) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	boundReplay(cfg)
 	if o.Zone == nil {
 		o.Zone = time.Local
@@ -54,13 +52,7 @@ func Replay(ctx context.Context, cfg config.Config, o ReplayOptions) error {
 		return err
 	}
 	defer r.close()
-	var damaged error
-	for p := range read(ctx, reader, o.Zone, r.engines(), &damaged) {
-		r.process(p)
-		if o.Progress != nil {
-			o.Progress(reader.Progress())
-		}
-	}
+	damaged := r.run(ctx, reader, o)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -85,75 +77,69 @@ const pieceSize = 128 << 10
 
 // piece is a chunk of log and what was read of it.
 type piece struct {
-	chunk   tail.Chunk
+	dealt
 	glance  exim.Glance
-	batches []Batch       // one for each engine
-	ready   chan struct{} // receives when they are filled
+	batches []Batch // one for each engine
 }
 
-// read gives the pieces of a log in their order, read by all processors for the engines.
-func read(ctx context.Context, reader *tail.Reader, zone *time.Location, engines []*Engine, damaged *error) func(func(*piece) bool) {
-	return func(yield func(*piece) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		workers := runtime.GOMAXPROCS(0)
-		free := make(chan *piece, 2*workers+2)
-		for range cap(free) {
-			free <- &piece{batches: make([]Batch, len(engines)), ready: make(chan struct{}, 1)}
-		}
-		work, inOrder := make(chan *piece, cap(free)), make(chan *piece, cap(free))
-		var wait sync.WaitGroup
-		defer wait.Wait()
-		defer cancel()
+// dealt is a chunk in its place among the others.
+type dealt struct {
+	chunk  tail.Chunk
+	before <-chan struct{} // closed when the chunk before went through the engines
+	done   chan struct{}   // closed when this one did
+}
+
+// run takes a log through the engines. Each worker reads a chunk, and takes it through when its turn comes: so what was read
+// need not go from one processor's cache to another's.
+func (r *replayed) run(ctx context.Context, reader *tail.Reader, o ReplayOptions) (damaged error) {
+	var wait sync.WaitGroup
+	work := make(chan dealt)
+	wait.Go(func() {
+		defer close(work)
+		damaged = deal(ctx, reader, work)
+	})
+	for range runtime.GOMAXPROCS(0) + 1 { // one waits for its turn
 		wait.Go(func() {
-			defer close(inOrder)
-			defer close(work)
-			*damaged = deal(ctx, reader, free, work, inOrder)
-		})
-		for range workers {
-			wait.Go(func() {
-				parser := exim.NewParser(zone)
-				parser.Keep, parser.Skim = true, true
-				var entry exim.Entry
-				for p := range work {
-					p.read(parser, &entry)
-					for i, e := range engines {
-						e.Look(&p.batches[i])
-					}
-					p.ready <- struct{}{}
+			parser := exim.NewParser(o.Zone)
+			parser.Keep, parser.Skim = true, true
+			var entry exim.Entry
+			p := piece{batches: make([]Batch, len(r.engines()))}
+			for p.dealt = range work {
+				p.read(parser, &entry)
+				for i, e := range r.engines() {
+					e.Look(&p.batches[i])
 				}
-			})
-		}
-		for p := range inOrder {
-			<-p.ready
-			if !yield(p) {
-				return
+				<-p.before
+				r.process(&p)
+				if o.Progress != nil {
+					o.Progress(reader.Progress())
+				}
+				close(p.done)
+				p.chunk.Release()
 			}
-			p.chunk.Release()
-			free <- p
-		}
+		})
 	}
+	wait.Wait()
+	return damaged
 }
 
-// deal hands every chunk to the workers and, in the same order, to the engine, as pieces become free.
-func deal(ctx context.Context, reader *tail.Reader, free <-chan *piece, work, inOrder chan<- *piece) error {
+// deal hands out every chunk, in order.
+func deal(ctx context.Context, reader *tail.Reader, work chan<- dealt) error {
 	var damaged error
 	var syslog joining
+	before := make(chan struct{})
+	close(before)
 	for chunk, err := range reader.Chunks(ctx) {
 		if err != nil {
 			damaged = errors.Join(damaged, err)
 			continue
 		}
-		select {
-		case p := <-free:
-			p.chunk = chunk
-			if syslog.is(chunk.Text) {
-				p.chunk.Text = syslog.join(chunk)
-			}
-			work <- p
-			inOrder <- p
-		case <-ctx.Done():
-			return damaged
+		if syslog.is(chunk.Text) {
+			chunk.Text = syslog.join(chunk)
 		}
+		t := dealt{chunk: chunk, before: before, done: make(chan struct{})}
+		work <- t
+		before = t.done
 	}
 	return damaged
 }
