@@ -24,7 +24,7 @@ func AppendJSONString(dst []byte, s string) []byte {
 		for i+8 <= len(s) && plain(s[i:]) {
 			i += 8
 		}
-		if i == len(s) {
+		if i == len(s) || i > len(s)-8 && len(s) >= 8 && plain(s[len(s)-8:]) {
 			break
 		}
 		b := s[i]

@@ -73,7 +73,7 @@ func timeOf(zone *time.Location) func(line string) (unixNano int64, ok bool) {
 }
 
 // pieceSize is small enough for what was read of one piece to stay in the processor's cache until the engine needs it.
-const pieceSize = 128 << 10
+const pieceSize = 64 << 10
 
 // piece is a chunk of log and what was read of it.
 type piece struct {

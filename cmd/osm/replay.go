@@ -81,13 +81,11 @@ func (r *replaying) wanted(m *osm.Message) bool {
 
 func (r *replaying) run(ctx context.Context) error {
 	out := bufio.NewWriterSize(r.out, 256<<10)
-	var line []byte
 	r.options.Message = func(m *osm.Message) {
 		switch {
 		case !r.wanted(m):
 		case r.json && r.other == nil:
-			line = daemon.AppendVerdict(line[:0], m)
-			out.Write(line) // its error comes with Flush
+			out.Write(daemon.AppendVerdict(out.AvailableBuffer(), m)) // its error comes with Flush
 		default:
 			r.summary.Add(m)
 		}
