@@ -46,13 +46,13 @@ func TestParseRequestRefuses(t *testing.T) {
 
 func TestAnswers(t *testing.T) {
 	for want, v := range map[string]osm.Verdict{
-		"action=DUNNO\n\n":                                 {Detail: "no matter"},
-		"action=REJECT 5.7.1 too much (V1)\n\n":            {Action: osm.Reject, Detail: "too much", ID: "V1"},
-		"action=DEFER 4.7.1 later?action=OK\n\n":           {Action: osm.Defer, Detail: "later\naction=OK"},
-		"action=HOLD refused by policy (V2)\n\n":           {Action: osm.Hold, ID: "V2"},
-		"action=DISCARD gone\n\n":                          {Action: osm.Discard, Detail: "gone"},
-		"action=REDIRECT hold@here.example\n\n":            {Action: osm.Divert, Detail: "hold@here.example"},
-		"action=HOLD " + strings.Repeat("x", 300) + "\n\n": {Action: osm.Hold, Detail: strings.Repeat("x", 5000)},
+		"action=DUNNO\n\n":                                                 {Detail: "no matter"},
+		"action=REJECT 5.7.1 too much (V1)\n\n":                            {Action: osm.Reject, Detail: "too much", ID: "V1"},
+		"action=DEFER 4.7.1 later?action=OK\n\n":                           {Action: osm.Defer, Detail: "later\naction=OK"},
+		"action=HOLD not accepted now by policy, try again later (V2)\n\n": {Action: osm.Hold, ID: "V2"},
+		"action=DISCARD gone\n\n":                                          {Action: osm.Discard, Detail: "gone"},
+		"action=REDIRECT hold@here.example\n\n":                            {Action: osm.Divert, Detail: "hold@here.example"},
+		"action=HOLD " + strings.Repeat("x", 300) + "\n\n":                 {Action: osm.Hold, Detail: strings.Repeat("x", 5000)},
 	} {
 		if got := string(AppendAnswer(nil, v)); got != want {
 			t.Errorf("%+v: got %q, want %q", v, got, want)
