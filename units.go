@@ -104,3 +104,11 @@ func ShortSize(n int64) string {
 	}
 	return strconv.FormatFloat(v, 'f', 1, 64) + " " + units[unit]
 }
+
+// Count says a number of things in English: "1 day", "0 days", "1000 days". The name is that of one.
+func Count[N ~int | ~int64 | ~uint64](n N, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}

@@ -60,3 +60,11 @@ func TestNamesRoundTrip(t *testing.T) {
 		t.Error("an unknown class is accepted")
 	}
 }
+
+func TestCount(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 days", 1: "1 day", 2: "2 days", 1234: "1234 days"} {
+		if got := Count(n, "day"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -121,7 +121,7 @@ func (e *examination) history(ctx context.Context) {
 	}
 	since := "nothing in it yet"
 	if h.Days > 0 {
-		since = fmt.Sprintf("%d days since %s", h.Days, h.Oldest.Format(time.DateOnly))
+		since = fmt.Sprintf("%s since %s", osm.Count(h.Days, "day"), h.Oldest.Format(time.DateOnly))
 	}
 	e.add("history", web.Good, "", "%s, %s, %s used, at most %s are kept", h.Path, since, osm.ShortSize(h.Used),
 		e.loaded.Store.MaxSize)
@@ -235,7 +235,7 @@ func (e *examination) followed(log *tail.Status) {
 		e.add("following", web.Good, "", "%s: %s, %s behind", log.Log, log.State, osm.ShortSize(log.Behind))
 	}
 	if log.Gaps > 0 {
-		e.add("following", web.Notice, "", "%s: lines may be missing in %d places (%s), the last: %s", log.Log, log.Gaps,
+		e.add("following", web.Notice, "", "%s: lines may be missing in %s (%s), the last: %s", log.Log, osm.Count(log.Gaps, "place"),
 			osm.ShortSize(log.LostBytes), log.LastGap)
 	}
 	for _, skipped := range log.Skipped {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"osm"
 	"osm/check"
 	"osm/web"
 )
@@ -69,7 +70,7 @@ func examineCheck(s *check.Stat) web.Finding {
 	case often(s.Slow, asked):
 		f.Text = fmt.Sprintf("is slow: %d of %d answers took more than half of the deadline", s.Slow, asked)
 	default:
-		f.State, f.Text = web.Good, fmt.Sprintf("asked %d times, %d answered from memory", s.Asked, s.Cached)
+		f.State, f.Text = web.Good, fmt.Sprintf("asked %s, %d answered from memory", osm.Count(s.Asked, "time"), s.Cached)
 	}
 	return f
 }

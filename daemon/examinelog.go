@@ -185,7 +185,7 @@ func lastTime(f *os.File, size int64, zone *time.Location) (time.Time, error) {
 func ageText(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
-		return fmt.Sprintf("%d seconds", int(max(d, 0).Seconds()))
+		return osm.Count(int(max(d, 0).Seconds()), "second")
 	case d < 2*time.Hour:
 		return fmt.Sprintf("%d minutes", int(d.Minutes()))
 	case d < 48*time.Hour:

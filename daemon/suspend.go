@@ -56,9 +56,6 @@ func (u *suspender) awake() {
 	}
 }
 
-// suspendMark begins the reasons of list entries that are suspensions.
-const suspendMark = "suspended"
-
 // suspend carries out an order: list entries at once, everything else by the worker.
 // account is whose the sender is, "" when the panel is to be asked.
 func (s *session) suspend(o web.SuspendOrder, account, by string, now time.Time) (*web.SuspendAnswer, error) {
@@ -109,6 +106,13 @@ func (s *session) suspend(o web.SuspendOrder, account, by string, now time.Time)
 	return a, nil
 }
 
+// means are those by which somebody is suspended when nobody says how.
+func (s *session) means() []action.Means {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.cfg.Action.With)
+}
+
 // suspendBy suspends by one means.
 func (s *session) suspendBy(means action.Means, plan action.Plan, subject action.Subject, o *web.SuspendOrder, by string,
 	now time.Time) (d policy.Deed, err error) {
@@ -117,7 +121,7 @@ func (s *session) suspendBy(means action.Means, plan action.Plan, subject action
 		until = now.Add(time.Duration(o.For))
 	}
 	if means == action.ByList {
-		reason := strings.TrimSuffix(suspendMark+": "+o.Reason, ": ")
+		reason := strings.TrimSuffix(web.SuspendMark+": "+o.Reason, ": ")
 		d, err = s.ledger.Put(policy.Entry{Key: subject.Key, Until: until, Reason: reason, By: by}, now)
 		s.engine.Policy.Lists.Set(s.ledger.Entries())
 		return d, err
@@ -157,7 +161,7 @@ func (s *session) owner(key osm.Key) string {
 // resume ends every suspension of a sender.
 func (s *session) resume(o *web.SuspendOrder, a *web.SuspendAnswer, by string, now time.Time) error {
 	for _, e := range s.ledger.Entries() {
-		if e.Key != o.Key || e.Allow || !strings.HasPrefix(e.Reason, suspendMark) {
+		if e.Key != o.Key || e.Allow || !strings.HasPrefix(e.Reason, web.SuspendMark) {
 			continue
 		}
 		a.Steps = append(a.Steps, "unblock "+e.Key.String())

@@ -43,6 +43,7 @@ func (s *session) newWeb() (*web.Server, error) {
 		Suspend: func(o web.SuspendOrder, by string) (*web.SuspendAnswer, error) {
 			return s.suspend(o, "", by, time.Now())
 		},
+		Means:     s.means,
 		Rules:     s.rules,
 		Letters:   func() []action.Letter { return s.alarm.outbox.Letters() },
 		SendAgain: func(id, by string) error { return s.sendAgain(id, by, time.Now()) },

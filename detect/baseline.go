@@ -81,10 +81,10 @@ func (s *sender) usual() []osm.Finding {
 		line("refused", percent(&s.refused)+" of recipients do not exist"),
 	}
 	if s.key.Kind == osm.KeyLogin {
-		all = append(all, line("new-network", fmt.Sprintf("%d networks, %d HELO names used for long", s.habitual(networks),
-			s.habitual(helos))))
+		all = append(all, line("new-network", osm.Count(s.habitual(networks), "network")+", "+
+			osm.Count(s.habitual(helos), "HELO name")+" used for long"))
 	}
-	return append(all, line("many-senders", fmt.Sprintf("%d envelope senders used for long", s.habitual(froms))))
+	return append(all, line("many-senders", osm.Count(s.habitual(froms), "envelope sender")+" used for long"))
 }
 
 func (s *sender) habitual(p property) (n int) {

@@ -137,8 +137,10 @@ func percent(h *share) string { return fmt.Sprintf("%.1f %%", 100*h.of(0, 0.01))
 
 func ago(then, now window.Seconds) string {
 	switch past := time.Duration(window.Elapsed(then, now)) * time.Second; {
+	case past < time.Minute:
+		return "less than a minute ago"
 	case past < 2*time.Hour:
-		return fmt.Sprintf("%d minutes ago", int(past.Minutes()))
+		return osm.Count(int(past.Minutes()), "minute") + " ago"
 	case past < 2*24*time.Hour:
 		return fmt.Sprintf("%d hours ago", int(past.Hours()))
 	default:

@@ -78,7 +78,7 @@ func sources(st *Status) []Source {
 	for _, log := range st.Logs {
 		all = append(all, logSource(&log))
 	}
-	history := Source{Name: "history", About: st.Store.Path, State: Good, Text: fmt.Sprintf("%d days", st.Store.Days)}
+	history := Source{Name: "history", About: st.Store.Path, State: Good, Text: osm.Count(st.Store.Days, "day")}
 	if st.Store.Problem != "" {
 		history.State, history.Text, history.Since = Problem, st.Store.Problem, st.Store.Since
 		history.Advised = "nothing is lost: the log is read on when it can be saved"
@@ -107,7 +107,7 @@ func logSource(log *tail.Status) Source {
 		one.State, one.Text = Problem, log.State.String()+": "+log.Error
 		one.Advised = "it is read again as soon as it is there; set exim.log when Exim writes to another place now"
 	case log.Gaps > 0 || len(log.Skipped) > 0:
-		one.State, one.Text = Notice, fmt.Sprintf("lines may be missing (%d times so far): %s", log.Gaps+int64(len(log.Skipped)), log.LastGap)
+		one.State, one.Text = Notice, fmt.Sprintf("lines may be missing (%s so far): %s", osm.Count(log.Gaps+int64(len(log.Skipped)), "time"), log.LastGap)
 	}
 	return one
 }

@@ -1,10 +1,8 @@
 package web_test
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -13,11 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
-
-	"osm/web"
 )
 
 // TestBrowser drives every page in a real Chromium, against a real daemon that a real Exim asks.
@@ -27,14 +20,15 @@ func TestBrowser(t *testing.T) {
 	}
 	parent := startBrowser(t)
 	w := newWorld(t)
-	places := w.places()
+	places, checker := w.places(), axe(t)
 	t.Run("Metrics", func(t *testing.T) { testMetrics(t, w) })
 	t.Run("Flow", func(t *testing.T) { testFlow(t, w, parent, true) })
 	t.Run("FlowWithoutScripts", func(t *testing.T) { testFlow(t, w, parent, false) })
 	t.Run("SecondFactor", func(t *testing.T) { testTOTP(t, w, parent) })
 	t.Run("Passkey", func(t *testing.T) { testPasskey(t, w, parent) })
 	t.Run("Roles", func(t *testing.T) { testRoles(t, w, parent, places) })
-	t.Run("Pages", func(t *testing.T) { testPages(t, w, parent, places) })
+	t.Run("Pages", func(t *testing.T) { testPages(t, w, parent, places, checker) })
+	t.Run("Others", func(t *testing.T) { testOthers(t, w, parent, checker) })
 	if t.Failed() {
 		t.Logf("the daemon says %v%v", w.logged.lines("level=WARN"), w.logged.lines("level=ERROR"))
 	}
@@ -109,64 +103,3 @@ func (b *tab) accessible(script, where, only string) {
 		b.Errorf("%s: axe: %s: %s\n\t%s", where, v.ID, v.Help, strings.Join(v.Nodes, "\n\t"))
 	}
 }
-
-// testPages looks at each page as an administrator, by day and night and on a phone: nothing of a stranger's runs, nothing fails,
-// everybody can use it, and nothing is wider than the screen.
-func testPages(t *testing.T, w *world, parent context.Context, places []string) {
-	checker, dir := axe(t), album(t)
-	b := open(t, parent, w.base)
-	b.signIn("admin")
-	b.clean("sign-in")
-	var own web.OwnRules
-	w.must(w.ask(http.MethodGet, "rules/own", nil, &own))
-	if len(own.Trials) == 0 {
-		t.Error("the flows have tried no rule")
-	}
-	for _, trial := range own.Trials[:min(1, len(own.Trials))] {
-		places = append(places, "/rules/trials/"+trial.ID)
-	}
-	for i, path := range places {
-		b.do(chromedp.EmulateViewport(1280, 900))
-		if status := b.goTo(path); status != 200 {
-			t.Errorf("%s: %d: %s", path, status, short(b.text("body")))
-			b.clean(path, "status of")
-			continue
-		}
-		if title := eval[string](b, "document.title"); title == "owned" || !strings.HasSuffix(title, "osm") {
-			t.Errorf("%s: the title is %q", path, title)
-		}
-		if eval[bool](b, `/[\u0000-\u0008\u001b\u202a-\u202e\u2066-\u2069]/.test(document.body.innerText)`) {
-			t.Errorf("%s shows characters that steer the writing", path)
-		}
-		name := fmt.Sprintf("%02d-%s", i, placeName(path))
-		b.dark(false)
-		b.accessible(checker, path, "")
-		b.shoot(dir, name, "light")
-		b.dark(true)
-		b.accessible(checker, path+" (dark)", `runOnly: ["color-contrast"], `)
-		b.shoot(dir, name, "dark")
-		b.do(chromedp.EmulateViewport(360, 780, chromedp.EmulateMobile))
-		if wide := eval[float64](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
-			t.Errorf("%s is %v pixels wider than a phone: %s", path, wide, eval[string](b, widest))
-		}
-		b.shoot(dir, name, "phone")
-		if strings.HasPrefix(path, "/incidents/") {
-			b.do(chromedp.EmulateViewport(1000, 1400))
-			command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
-			b.shoot(dir, name, "print")
-			command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
-		}
-		b.clean(path)
-	}
-	t.Logf("pictures are in %s", dir)
-}
-
-// placeName is the first word of a path.
-func placeName(path string) string {
-	name, _, _ := strings.Cut(path[1:], "?")
-	name, _, _ = strings.Cut(name, "/")
-	return cmp.Or(name, "now")
-}
-
-// widest names what reaches out of the screen.
-const widest = `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map(e => e.outerHTML.slice(0, 150)).join(" | ")`

@@ -57,7 +57,7 @@ func open(t *testing.T, parent context.Context, base string) *tab {
 	b := &tab{T: t, base: base}
 	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.note))
 	t.Cleanup(cancel)
-	ctx, stop := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(stop)
 	b.ctx = ctx
 	command(b, network.Enable, network.EnableParams{})

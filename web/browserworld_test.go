@@ -333,7 +333,8 @@ func (w *world) places() []string {
 	}
 	return []string{"/", "/incidents", "/incidents?state=all", "/incidents/" + incidents[0].ID, "/held", "/held?kind=sender&value=x%40osm.test",
 		"/held/" + held.List[0].ID, "/senders", "/senders?kind=subject&since=7d", "/senders?kind=login&since=7d", who("client", "192.0.2.66"), who("login", long.Login),
-		who(incidents[0].Key.Kind.String(), incidents[0].Key.Value), "/messages", "/messages?client=192.0.2.66", "/messages/" + long.ID, "/verdicts/" + verdict,
+		who(incidents[0].Key.Kind.String(), incidents[0].Key.Value), "/messages", "/messages?client=192.0.2.66", "/messages?class=nonsense",
+		"/messages?recipient=nobody%40nowhere.example", "/messages/" + long.ID, "/verdicts/" + verdict,
 		"/delivery?since=7d", "/rules", "/rules/new", "/rules/new?name=newsletters", "/lists", "/settings", "/health", "/alerts", "/audit", "/users",
 		"/users/customer", "/account", "/find?q=" + url.QueryEscape(hostile)}
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,6 +22,7 @@ func (p *pages) functions(s *speech) template.FuncMap {
 		"phrase": func(english string) template.HTML { return isolate(s.phrase(english)) },
 		"n":      func(v any) string { n, _ := whole(v); return s.number(n) },
 		"float":  s.decimal,
+		"limit":  func(v float64) string { return s.decimal(v, digitsOf(v)) },
 		"size":   s.size,
 		"share":  s.share,
 		"span":   s.span,
@@ -101,6 +103,12 @@ func (s *speech) country(code string) template.HTML {
 		return isolate(name)
 	}
 	return isolate(code)
+}
+
+// digitsOf is how many digits a setting such as 8 or 7.5 has behind its point.
+func digitsOf(v float64) int {
+	_, behind, _ := strings.Cut(strconv.FormatFloat(v, 'f', -1, 64), ".")
+	return len(behind)
 }
 
 // size is a number of bytes.

@@ -19,9 +19,10 @@ type heldView struct {
 // heldGroup is a group as one has to decide about it.
 type heldGroup struct {
 	HeldGroup
-	Key   osm.Key // whom it is charged to; without a value where groups are made otherwise
-	Title template.HTML
-	Why   template.HTML
+	Key      osm.Key // whom it is charged to; without a value where groups are made otherwise
+	Title    template.HTML
+	Incident string // that goes on about it
+	Why      template.HTML
 }
 
 const (
@@ -62,15 +63,21 @@ func (s *Server) heldPage(r *http.Request) (any, error) {
 		}
 		v.Groups = append(v.Groups, one)
 	}
-	if v.Key.Value == "" {
-		return v, nil
-	}
-	for i, one := range held.List { // a group of one sender: the newest of its messages says why
-		if i == 0 && len(v.Groups) == 1 {
-			v.Groups[0].Why = say.word("rule", one.Rule) + ": " + isolate(say.phrase(one.Detail))
-		}
+	if held.By == "key" {
+		s.tellHeldGroups(r, say, v.Groups)
 	}
 	return v, nil
+}
+
+// tellHeldGroups says why the mail of each sender is held, as its incident does.
+func (s *Server) tellHeldGroups(r *http.Request, say *speech, groups []heldGroup) {
+	for _, i := range s.incidents(r.Context(), false) {
+		for g := range groups {
+			if groups[g].Key == i.Key && groups[g].Incident == "" {
+				groups[g].Incident, groups[g].Why = i.ID, doubt(say, i.Rule)+" – "+isolate(say.phrase(cutRunes(i.Detail, 300)))
+			}
+		}
+	}
 }
 
 func (s *Server) heldOnePage(r *http.Request) (any, error) {

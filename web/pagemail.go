@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"osm"
+	"osm/action"
 	"osm/hold"
 	"osm/policy"
 	"osm/store"
@@ -52,6 +53,7 @@ type senderView struct {
 	DayPicture   template.HTML
 	MonthPicture template.HTML
 	AllMessages  string
+	Means        action.Means // by which it can be suspended, besides the list, where a block is the same
 }
 
 const (
@@ -95,6 +97,11 @@ func (s *Server) senderPage(r *http.Request) (any, error) {
 		field, value = "sender", "*@"+key.Value
 	}
 	v.AllMessages = s.pages.link("/messages", field, value)
+	for _, m := range s.o.Means() {
+		if v.Means == "" && m != action.ByList {
+			v.Means = m
+		}
+	}
 	return v, nil
 }
 
@@ -118,6 +125,8 @@ func (s *Server) tellSender(say *speech, v *senderView) error {
 	switch {
 	case v.Baseline != nil && v.Baseline.Stopped && watched:
 		v.Tone, v.Sentence = "bad", write("sender.suspected")
+	case v.Baseline != nil && v.Baseline.Stopped && v.Baseline.Score < v.Baseline.Stop:
+		v.Tone, v.Sentence = "warn", write("sender.held")
 	case v.Baseline != nil && v.Baseline.Stopped:
 		v.Tone, v.Sentence = "bad", write("sender.stopped")
 	case live > 0:

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -34,8 +35,10 @@ type answer struct {
 // incidentCase is an incident as one has to decide about it.
 type incidentCase struct {
 	incident.Incident
-	What      string // leaking, left, held, stopped or over
+	What      string // leaking, left, held, freed, stopped or over
 	Tone      string
+	Name      template.HTML // of its rule; with a question mark where the detection is not sure
+	Meaning   string        // of its name, where it is sure
 	Held      int
 	Sentence  template.HTML
 	Undoing   template.HTML
@@ -47,7 +50,7 @@ type incidentCase struct {
 func (c *incidentCase) Leaking() bool { return c.What == "leaking" || c.What == "left" }
 
 const (
-	shownCases    = 3
+	shownCases    = 4
 	shownFindings = 2
 	leakFor       = time.Hour // after the latest message its sender is no longer said to be sending
 )
@@ -59,14 +62,17 @@ func (s *Server) nowPage(r *http.Request) (any, error) {
 	}
 	say := s.pages.speechFor(r)
 	v := &nowView{Overview: o, Day: o.total}
-	kinds := map[string]int{}
-	for _, i := range o.Incidents {
-		kinds[caseOf(&i, o.Mode, o.Time)]++
+	waits, err := s.waiting(r)
+	if err != nil {
+		return nil, err
 	}
-	for _, i := range sortCases(o.Incidents, o.Mode, o.Time) {
+	kindOf := func(i *incident.Incident) string { return caseOf(i, o.Mode, o.Time, waits(i.Key)) }
+	kinds := map[string][]string{} // who is in each
+	for _, i := range sortCases(o.Incidents, kindOf) {
+		kinds[kindOf(&i)] = append(kinds[kindOf(&i)], i.Key.Value)
 		if len(v.Cases) == shownCases {
-			v.MoreCases = len(o.Incidents) - shownCases
-			break
+			v.MoreCases++
+			continue
 		}
 		c, err := s.caseFor(r, say, i, o.Mode)
 		if err != nil {
@@ -82,8 +88,21 @@ func (s *Server) nowPage(r *http.Request) (any, error) {
 	return v, nil
 }
 
+// waiting tells of whom mail is held.
+func (s *Server) waiting(r *http.Request) (func(osm.Key) bool, error) {
+	held, err := s.held(r.Context(), HeldQuery{By: "key"})
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	for _, g := range held.Groups {
+		names[g.Name] = true
+	}
+	return func(k osm.Key) bool { return names[k.String()] || held.More > 0 }, nil
+}
+
 // nowAnswer tells in a sentence whether spam is leaving and who sends it.
-func nowAnswer(say *speech, v *nowView, kinds map[string]int) (a answer, err error) {
+func nowAnswer(say *speech, v *nowView, kinds map[string][]string) (a answer, err error) {
 	write := func(key string, pairs ...any) template.HTML {
 		words, failed := say.say(key, pairs...)
 		if failed != nil {
@@ -91,35 +110,41 @@ func nowAnswer(say *speech, v *nowView, kinds map[string]int) (a answer, err err
 		}
 		return words
 	}
-	first := func(of ...string) template.HTML {
-		for _, c := range v.Cases {
-			if slices.Contains(of, c.What) {
-				return isolate(cutRunes(c.Key.Value, 80))
-			}
-		}
-		return ""
-	}
 	blind := false
 	for _, source := range v.Sources {
 		blind = blind || source.Name == "log" && source.State == Problem
 	}
-	switch leaking, left, stopped := kinds["leaking"], kinds["left"], kinds["held"]+kinds["stopped"]; {
+	// tell says it of the one that there is, or of how many.
+	tell := func(tone, icon, kind, words string) answer {
+		a := answer{Tone: tone, Icon: icon, Words: []template.HTML{write("now." + words + "Words")}}
+		if who := kinds[kind]; len(who) == 1 {
+			a.Headline = write("now."+words+"One", "who", isolate(cutRunes(who[0], 80)))
+		} else {
+			a.Headline = write("now."+words+"Many", "n", len(who))
+		}
+		return a
+	}
+	switch held := len(kinds["held"]); {
 	case blind:
 		a = answer{Tone: "bad", Icon: "bad", Headline: write("now.blind"), Words: []template.HTML{write("now.blindWords")}}
-	case leaking == 1:
-		a = answer{Tone: "bad", Icon: "bad", Headline: write("now.leakOne", "who", first("leaking")), Words: []template.HTML{write("now.leakWords")}}
-	case leaking > 1:
-		a = answer{Tone: "bad", Icon: "bad", Headline: write("now.leakMany", "n", leaking), Words: []template.HTML{write("now.leakWords")}}
-	case stopped == 1:
-		a = answer{Tone: "warn", Icon: "good", Headline: write("now.stopOne", "who", first("held", "stopped")), Words: []template.HTML{write("now.stopWords")}}
-	case stopped > 1:
-		a = answer{Tone: "warn", Icon: "good", Headline: write("now.stopMany", "n", stopped), Words: []template.HTML{write("now.stopWords")}}
-	case left > 0:
-		a = answer{Tone: "warn", Icon: "info", Headline: write("now.left1", "n", left), Words: []template.HTML{write("now.leakWords")}}
+	case len(kinds["leaking"]) > 0:
+		a = tell("bad", "bad", "leaking", "leak")
+	case len(kinds["stopped"]) > 0:
+		a = tell("warn", "good", "stopped", "stop")
+		if held > 0 {
+			a.Words = append(a.Words, write("now.holdToo", "n", held))
+		}
+	case held > 0:
+		a = tell("warn", "held", "held", "hold")
+	case len(kinds["left"]) > 0:
+		a = answer{Tone: "warn", Icon: "info", Headline: write("now.left1", "n", len(kinds["left"])), Words: []template.HTML{write("now.leakWords")}}
 	default:
 		a = answer{Tone: "good", Icon: "good", Headline: write("now.calm"), Words: []template.HTML{write("now.calmWords", "n", v.Day.Messages)}}
 		if v.Day.Messages == 0 {
 			a.Words[0] = write("now.calmEmpty")
+		}
+		if n := len(kinds["freed"]); n > 0 {
+			a.Words[0] = write("now.freed", "n", n)
 		}
 		if v.Held > 0 {
 			a.Words = append(a.Words, write("now.calmHeld", "n", v.Held))
@@ -131,8 +156,9 @@ func nowAnswer(say *speech, v *nowView, kinds map[string]int) (a answer, err err
 	return a, err
 }
 
-// caseOf says what is the matter with an incident: whether its mail leaves, waits or is refused.
-func caseOf(i *incident.Incident, mode policy.Mode, now time.Time) string {
+// caseOf says what is the matter with an incident: whether its mail leaves, waits or is refused. What was held and waits no more is
+// freed, whether it was sent or deleted.
+func caseOf(i *incident.Incident, mode policy.Mode, now time.Time, waits bool) string {
 	switch {
 	case !i.Live():
 		return "over"
@@ -143,27 +169,33 @@ func caseOf(i *incident.Incident, mode policy.Mode, now time.Time) string {
 		return "leaking"
 	case i.State == incident.Stopped || i.Action == osm.Reject || i.Action == osm.Discard:
 		return "stopped"
+	case !waits:
+		return "freed"
 	}
 	return "held"
 }
 
-// sortCases puts those whose mail leaves before those who have been stopped, and what is past behind.
-func sortCases(all []incident.Incident, mode policy.Mode, now time.Time) []incident.Incident {
+// sortCases puts those whose mail leaves first, then those of whom osm asks what they are, those it has stopped, and what is past;
+// the largest first in each.
+func sortCases(all []incident.Incident, kindOf func(*incident.Incident) string) []incident.Incident {
 	sorted := slices.Clone(all)
-	rank := map[string]int{"leaking": 0, "held": 1, "stopped": 1, "left": 2, "over": 3}
-	slices.SortStableFunc(sorted, func(a, b incident.Incident) int { return rank[caseOf(&a, mode, now)] - rank[caseOf(&b, mode, now)] })
+	rank := map[string]int{"leaking": 0, "held": 1, "stopped": 2, "freed": 3, "left": 4, "over": 5}
+	slices.SortStableFunc(sorted, func(a, b incident.Incident) int {
+		return cmp.Or(rank[kindOf(&a)]-rank[kindOf(&b)], cmp.Compare(b.Recipients, a.Recipients))
+	})
 	return sorted
 }
 
 // caseFor puts an incident into sentences: what happened, what osm did, and how that is undone.
 func (s *Server) caseFor(r *http.Request, say *speech, i incident.Incident, mode policy.Mode) (*incidentCase, error) {
 	c := &incidentCase{Incident: i, Held: s.heldOf(ViewerOf(r.Context()), i.Key)}
-	c.What = caseOf(&i, mode, s.o.Now())
-	c.Tone = map[string]string{"leaking": "bad", "left": "warn", "held": "warn", "stopped": "warn", "over": "good"}[c.What]
-	sentence, undo := "case."+c.What, map[string]string{"leaking": "case.undoLeaking", "left": "case.undoLeaking", "held": "case.undoHeld", "stopped": "case.undoStopped", "over": "case.undoOver"}[c.What]
-	if c.What == "held" && c.Held == 0 {
-		sentence, undo = "case.heldNone", "case.undoStopped"
+	c.What = caseOf(&i, mode, s.o.Now(), c.Held > 0)
+	c.Tone = map[string]string{"leaking": "bad", "left": "warn", "held": "warn", "freed": "warn", "stopped": "warn", "over": "good"}[c.What]
+	c.Name = doubt(say, i.Rule)
+	if c.What == "stopped" {
+		c.Name, c.Meaning = say.word("rule", i.Rule), say.plainText("rulewords."+i.Rule)
 	}
+	sentence, undo := "case."+c.What, map[string]string{"leaking": "case.undoLeaking", "left": "case.undoLeaking", "held": "case.undoHeld", "freed": "case.undoStopped", "stopped": "case.undoStopped", "over": "case.undoOver"}[c.What]
 	if c.What == "stopped" && c.Held > 0 {
 		undo = "case.undoHeld"
 	}
@@ -195,6 +227,15 @@ func (s *Server) caseFor(r *http.Request, say *speech, i incident.Incident, mode
 	return c, nil
 }
 
+// doubt is a rule's name with a question mark, when it is the detection's: rules of one's own are sure.
+func doubt(say *speech, rule string) template.HTML {
+	name := say.word("rule", rule)
+	if say.plainText("rulewords."+rule) != "" {
+		name += "?"
+	}
+	return name
+}
+
 // incidentsView is the list of incidents.
 type incidentsView struct {
 	State string // live, closed or all
@@ -217,8 +258,9 @@ func (s *Server) incidentsPage(r *http.Request) (any, error) {
 // incidentView is the page of one.
 type incidentView struct {
 	incidentCase
-	Page    *IncidentPage
-	Picture template.HTML
+	Page     *IncidentPage
+	Baseline *Baseline // of its sender; nil when nothing is known
+	Picture  template.HTML
 }
 
 // Deeds are what was done about its sender.
@@ -244,5 +286,5 @@ func (s *Server) oneIncidentPage(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tell of incident %s: %w", p.ID, err)
 	}
-	return &incidentView{incidentCase: *c, Page: p, Picture: s.pages.incidentPicture(say, p)}, nil
+	return &incidentView{incidentCase: *c, Page: p, Baseline: s.o.Baseline(ViewerOf(r.Context()).Scope, p.Key), Picture: s.pages.incidentPicture(say, p)}, nil
 }

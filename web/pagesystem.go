@@ -15,10 +15,24 @@ import (
 // listsView are the block and the allow list.
 type listsView struct {
 	Side      string // all, block or allow
-	Entries   []policy.Entry
+	Entries   []listEntry
 	More      int
 	Kinds     []osm.KeyKind
 	Suspended []action.Suspension
+}
+
+// listEntry is an entry of the lists; a suspension is one that says so in its reason.
+type listEntry struct {
+	policy.Entry
+	Suspended bool
+}
+
+func newListEntry(e policy.Entry) listEntry {
+	reason, suspended := strings.CutPrefix(e.Reason, SuspendMark)
+	if suspended {
+		e.Reason = strings.TrimPrefix(reason, ": ")
+	}
+	return listEntry{Entry: e, Suspended: suspended}
 }
 
 func (s *Server) listsPage(r *http.Request) (any, error) {
@@ -29,7 +43,7 @@ func (s *Server) listsPage(r *http.Request) (any, error) {
 	}
 	for _, e := range s.o.Lists() {
 		if v.Side == "all" || e.Allow == (v.Side == "allow") {
-			v.Entries = append(v.Entries, e)
+			v.Entries = append(v.Entries, newListEntry(e))
 		}
 	}
 	if v.More = max(0, len(v.Entries)-listMost); v.More > 0 {

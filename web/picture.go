@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"html/template"
 	"slices"
 	"time"
@@ -85,17 +86,25 @@ func (p *pages) refusalPicture(s *speech, hours []Hour, total Counts) template.H
 	return c.SVG()
 }
 
+// mostKinds of refusals are shown apart: more colours nobody can tell from each other.
+const mostKinds = 6
+
 func refusals(s *speech, hours []Hour, total Counts) chart.Time {
 	c := chart.Time{Title: s.plainText("delivery.refusals"), Step: time.Hour, Format: s.chartFormat()}
-	for _, refusal := range osm.Refusals() {
-		if total.Refusals[refusal.String()] == 0 {
-			continue
+	kinds := slices.DeleteFunc(osm.Refusals(), func(r osm.Refusal) bool { return total.Refusals[r.String()] == 0 })
+	slices.SortStableFunc(kinds, func(a, b osm.Refusal) int { return cmp.Compare(total.Refusals[b.String()], total.Refusals[a.String()]) })
+	for n, refusal := range kinds {
+		if n < mostKinds {
+			name := refusal.String()
+			if n == mostKinds-1 && len(kinds) > mostKinds { // which takes the rest
+				name = osm.Other.String()
+			}
+			c.Series = append(c.Series, chart.Series{Name: s.plainText("refusal." + name), Values: make([]float64, len(hours))})
 		}
-		values := make([]float64, len(hours))
+		values := c.Series[len(c.Series)-1].Values
 		for i, h := range hours {
-			values[i] = float64(h.Refusals[refusal.String()])
+			values[i] += float64(h.Refusals[refusal.String()])
 		}
-		c.Series = append(c.Series, chart.Series{Name: s.plainText("refusal." + refusal.String()), Values: values})
 	}
 	return c
 }
@@ -128,7 +137,7 @@ func (p *pages) senderPicture(s *speech, hours []Hour, usual float64) template.H
 		recipients[i], stopped[i] = float64(h.Recipients-min(h.Stopped, h.Recipients)), float64(h.Stopped)
 	}
 	c := chart.Time{Title: s.plainText("sender.day"), Step: time.Hour, Format: s.chartFormat(), Usual: usual, Label: s.plainText("sender.usualLine"),
-		Series: []chart.Series{{Name: s.plainText("col.recipients"), Values: recipients}, {Name: s.plainText("outcome.stopped"), Values: stopped}}}
+		Series: []chart.Series{{Name: s.plainText("counts.recipients"), Values: recipients}, {Name: s.plainText("outcome.stopped"), Values: stopped}}}
 	if n > 0 {
 		c.Start = hours[0].Start.In(p.zone)
 	}

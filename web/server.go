@@ -54,7 +54,8 @@ type Options struct {
 	OrderHeld   func(ctx context.Context, o HeldOrder, by string) (*HeldAnswer, error)
 	Suspensions func(access.Scope) []action.Suspension
 	Suspend     func(o SuspendOrder, by string) (*SuspendAnswer, error)
-	Rules       func() []Rule // without hits
+	Means       func() []action.Means // by which somebody is suspended when nobody says how
+	Rules       func() []Rule         // without hits
 	Letters     func() []action.Letter
 	SendAgain   func(id, by string) error
 	Reload      func(by string) (*Reloaded, error)

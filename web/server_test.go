@@ -168,6 +168,7 @@ func (p *place) options(history *store.Reader) Options {
 			return &HeldAnswer{}, did(string(o.What), by)
 		},
 		Suspensions: func(access.Scope) []action.Suspension { return nil },
+		Means:       func() []action.Means { return []action.Means{action.ByList, action.ByPanel} },
 		Suspend: func(o SuspendOrder, by string) (*SuspendAnswer, error) {
 			return &SuspendAnswer{}, did(string(o.What), by)
 		},

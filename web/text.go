@@ -197,12 +197,13 @@ func (s *speech) show(value any) template.HTML {
 	return isolate(fmt.Sprint(value))
 }
 
-// isolate makes a hostile text harmless on a page: it can't bring markup, nor turn what stands beside it around.
+// isolate makes a hostile text harmless on a page: it can't bring markup, nor turn what stands beside it around. A long address breaks
+// behind its @.
 func isolate(s string) template.HTML {
 	if s == "" {
 		return ""
 	}
-	return template.HTML("<bdi>" + template.HTMLEscapeString(osm.Printable(s)) + "</bdi>")
+	return template.HTML("<bdi>" + strings.ReplaceAll(template.HTMLEscapeString(osm.Printable(s)), "@", "@<wbr>") + "</bdi>")
 }
 
 // plainText gives a text that has no values, "" where there is none of that key.

@@ -146,6 +146,9 @@ type SuspendOrder struct {
 	DryRun bool           `json:"dry_run,omitempty"`
 }
 
+// SuspendMark begins the reasons of list entries that are suspensions.
+const SuspendMark = "suspended"
+
 // SuspendAnswer tells what was done, or would be: programs run after the answer, and the audit trail and osm
 // suspended tell how that went.
 type SuspendAnswer struct {

@@ -145,12 +145,13 @@ func (d *demo) whatIsDone() string {
 	return "It only watches: what it would hold or reject goes out all the same. (With --active it does not.)"
 }
 
-// attackWithin says when the spam begins: in good time to be seen.
+// attackWithin says when the spam begins: in good time to be seen, and soon.
 func attackWithin(span time.Duration) lab.Attack {
-	if span == 0 {
-		return lab.Attack{Mailing: 4 * time.Second, Login: 12 * time.Second, Script: 24 * time.Second, Local: 36 * time.Second}
+	const enough = 48 * time.Second
+	if span == 0 || span > enough {
+		span = enough
 	}
-	return lab.Attack{Mailing: span / 8, Login: span / 4, Script: span / 2, Local: span * 3 / 4}
+	return lab.Attack{Mailing: span / 12, Login: span / 4, Script: span / 2, Local: span * 3 / 4}
 }
 
 // configuration is that of an empty file, but for the places, and is written beside the log for osm's other commands.

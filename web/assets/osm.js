@@ -115,12 +115,13 @@ function again() {
 }
 again();
 
-let due = 0;
+// What has turned is shown at once, and then not more often than within milliseconds; many viewers do not come at the same moment.
+let due = 0, last = 0;
 function soon(within) {
-  const at = Date.now() + within * (0.5 + Math.random() / 2);
+  const now = Date.now(), at = Math.max(now + 1500 * Math.random(), last + within * (0.5 + Math.random() / 2));
   if (due && due <= at) return;
   due = at;
-  setTimeout(() => { if (due) { due = 0; refresh(); } }, at - Date.now());
+  setTimeout(() => { if (due) { due = 0; last = Date.now(); refresh(); } }, at - now);
 }
 
 function counts(list) {
