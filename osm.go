@@ -23,12 +23,13 @@ type Message struct {
 	ClientPort uint16
 	ClientHost string // verified reverse name of the client; "" when there is none
 	Helo       string
-	ServerPort uint16 // port on which it was received; 0 when not logged
-	Country    string // ISO 3166 code of Client, "" when unknown
-	ASN        uint32 // autonomous system of Client, 0 when unknown
-	Protocol   string // smtp, esmtp, esmtpsa, local, ... (RFC 3848 and Exim's own)
-	Auth       string // authenticator's name (plain, login, dovecot_login); "" when not authenticated
-	TLS        string // cipher; "" when not encrypted
+	ServerPort uint16      // port on which it was received; 0 when not logged
+	Country    string      // ISO 3166 code of Client, "" when unknown
+	ASN        uint32      // autonomous system of Client, 0 when unknown
+	Where      Coordinates // of Client, unknown where the database has countries only
+	Protocol   string      // smtp, esmtp, esmtpsa, local, ... (RFC 3848 and Exim's own)
+	Auth       string      // authenticator's name (plain, login, dovecot_login); "" when not authenticated
+	TLS        string      // cipher; "" when not encrypted
 
 	Sender    string // envelope sender, "" for the null sender <>
 	From      string // address in the From header; "" when not known (the log does not tell)

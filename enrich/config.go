@@ -7,7 +7,7 @@ import (
 
 // Config says where to look things up. Everything may be empty.
 type Config struct {
-	Country string   `toml:"country" doc:"A database of countries in the MaxMind DB format (.mmdb). Without it countries are unknown."`
+	Country string   `toml:"country" doc:"A database of countries in the MaxMind DB format (.mmdb), or of cities, from which coordinates are read too. Without it countries are unknown."`
 	ASN     string   `toml:"asn" doc:"A database of autonomous systems in the MaxMind DB format (.mmdb). Without it networks' owners are unknown."`
 	Domains []string `toml:"domains" doc:"Domains whose mail is delivered here, besides those of the panel and those that are learned from deliveries."`
 	Own     []string `toml:"own" doc:"Addresses and networks of this server itself, besides those of its interfaces (a NAT's outer address)."`

@@ -27,6 +27,7 @@ type places struct {
 type place struct {
 	addr    netip.Addr
 	country string
+	where   osm.Coordinates
 	asn     uint32
 }
 
@@ -126,16 +127,16 @@ func (p *places) close() error {
 	return errors.Join(errs...)
 }
 
-// find sets the country and the autonomous system of a message's client.
+// find sets the country, the coordinates and the autonomous system of a message's client.
 func (p *places) find(m *osm.Message) {
 	if p.cache == nil || !m.Client.IsValid() || m.Client.IsPrivate() || m.Client.IsLoopback() {
 		return
 	}
 	at := &p.cache[slotOf(m.Client)]
 	if at.addr != m.Client {
-		*at = place{addr: m.Client, country: p.country.countryOf(m.Client), asn: p.asn.asnOf(m.Client)}
+		*at = place{addr: m.Client, country: p.country.countryOf(m.Client), where: p.country.coordinatesOf(m.Client), asn: p.asn.asnOf(m.Client)}
 	}
-	m.Country, m.ASN = at.country, at.asn
+	m.Country, m.Where, m.ASN = at.country, at.where, at.asn
 }
 
 // slotOf is an address's place in the cache. Two that share one take turns.
@@ -149,8 +150,9 @@ func slotOf(a netip.Addr) uint32 {
 
 // The names of the fields differ between the makers of databases: MaxMind and DB-IP, IPinfo, and others.
 var (
-	countryPaths = [...][]any{{"country", "iso_code"}, {"registered_country", "iso_code"}, {"country_code"}, {"country"}}
-	asnPaths     = [...][]any{{"autonomous_system_number"}, {"asn"}, {"as_number"}}
+	countryPaths    = [...][]any{{"country", "iso_code"}, {"registered_country", "iso_code"}, {"country_code"}, {"country"}}
+	coordinatePaths = [...][2][]any{{{"location", "latitude"}, {"location", "longitude"}}, {{"lat"}, {"lng"}}}
+	asnPaths        = [...][]any{{"autonomous_system_number"}, {"asn"}, {"as_number"}}
 )
 
 // countryOf is the ISO 3166 code of an address's country, "" when the database has none.
@@ -166,6 +168,36 @@ func (d *database) countryOf(a netip.Addr) string {
 		}
 	}
 	return ""
+}
+
+// coordinatesOf is where an address is, unknown when the database has countries only.
+func (d *database) coordinatesOf(a netip.Addr) osm.Coordinates {
+	if d.reader == nil {
+		return osm.Coordinates{}
+	}
+	result := d.reader.Lookup(a)
+	for _, paths := range coordinatePaths {
+		latitude, ok := degrees(result, paths[0]...)
+		longitude, both := degrees(result, paths[1]...)
+		if ok && both {
+			return osm.CoordinatesOf(latitude, longitude)
+		}
+	}
+	return osm.Coordinates{}
+}
+
+// degrees reads a number, or a text with one as IPinfo has it.
+func degrees(result maxminddb.Result, path ...any) (float64, bool) {
+	var number float64
+	if err := result.DecodePath(&number, path...); err == nil && number != 0 {
+		return number, true
+	}
+	var text string
+	if result.DecodePath(&text, path...) != nil {
+		return 0, false
+	}
+	number, err := strconv.ParseFloat(text, 64)
+	return number, err == nil
 }
 
 // asnOf is the number of an address's autonomous system, 0 when the database has none.

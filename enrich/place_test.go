@@ -53,6 +53,34 @@ func country(code string) mmdbtype.Map {
 	return mmdbtype.Map{"country": mmdbtype.Map{"iso_code": mmdbtype.String(code)}}
 }
 
+// city is a record in MaxMind's form, with coordinates.
+func city(code string, latitude, longitude float64) mmdbtype.Map {
+	record := country(code)
+	record["location"] = mmdbtype.Map{"latitude": mmdbtype.Float64(latitude), "longitude": mmdbtype.Float64(longitude)}
+	return record
+}
+
+// TestCoordinates: a database of cities tells where an address is, one of countries does not.
+func TestCoordinates(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "city.mmdb")
+	writeDatabase(t, path, t0, map[string]mmdbtype.Map{
+		"203.0.113.0/24":  city("DE", 52.52, 13.41),
+		"198.51.100.0/24": {"lat": mmdbtype.String("-33.87"), "lng": mmdbtype.String("151.21")},
+		"192.0.2.0/24":    country("FR"),
+		"2001:db8:1::/48": city("DE", 1000, 13),
+		"2001:db8:2::/48": {"lat": mmdbtype.String("north"), "lng": mmdbtype.String("1")},
+	})
+	e := New(Options{Config: Config{Country: path}})
+	defer e.Close()
+	for client, want := range map[string]osm.Coordinates{"203.0.113.9": osm.CoordinatesOf(52.52, 13.41),
+		"198.51.100.9": osm.CoordinatesOf(-33.87, 151.21), "192.0.2.9": {}, "2001:db8:1::1": {}, "2001:db8:2::1": {}, "203.0.114.1": {}} {
+		m := osm.Message{Client: netip.MustParseAddr(client), Login: "a@b"}
+		if e.Message(&m); m.Where != want {
+			t.Errorf("%s is at %v, want %v", client, m.Where, want)
+		}
+	}
+}
+
 // whereabouts is what the enricher says of a client.
 func whereabouts(e *Enricher, client string) (string, uint32) {
 	m := osm.Message{Client: netip.MustParseAddr(client), Login: "a@b"}
