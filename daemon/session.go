@@ -151,6 +151,7 @@ func (s *session) keepServing(ctx context.Context, name string, open func(contex
 
 // follow reads the logs until ctx is done.
 func (s *session) follow(ctx context.Context) error {
+	begun, settled := time.Now(), false
 	for {
 		batch, err := s.follower.Next(ctx)
 		if err != nil { // ctx is done
@@ -170,6 +171,12 @@ func (s *session) follow(ctx context.Context) error {
 		}
 		if now.Sub(s.tended) >= tendAfter {
 			s.tend(now)
+		}
+		if !settled && (batch.AtEnd || batch.Idle) && now.Sub(begun) >= settleAfter {
+			settled = true
+			if err := settle(); err != nil {
+				s.options.Logger.Info("the memory that the start took is not given back", "error", err)
+			}
 		}
 	}
 }
