@@ -43,14 +43,18 @@ func (d *Detector) Explain(key osm.Key, now time.Time) (b Baseline, ok bool) {
 	return b, true
 }
 
-// HasSent tells whether mail of a login was ever accepted. Unlike Explain it looks at nobody else.
+// HasSent tells whether mail of a login was ever accepted. Unlike Explain it puts nothing into words.
 func (d *Detector) HasSent(login string) bool {
-	s := d.senders.index[window.Pair(hashText(login), uint64(osm.KeyLogin))]
+	s := d.named(osm.Key{Kind: osm.KeyLogin, Value: login})
 	return s != nil && s.sent >= 1
 }
 
-// named finds a sender by what people call it. It looks through all of them: several users may share a folder's name.
+// named finds a sender by what people call it. Only a login is found by that alone: several users may share a folder's name, and
+// the latest of them counts.
 func (d *Detector) named(key osm.Key) (found *sender) {
+	if key.Kind == osm.KeyLogin {
+		return d.senders.index[window.Pair(hashText(key.Value), uint64(osm.KeyLogin))]
+	}
 	for _, s := range d.senders.ring {
 		if s.key.Kind == key.Kind && strings.EqualFold(s.key.Value, key.Value) && (found == nil || s.last > found.last) {
 			found = s

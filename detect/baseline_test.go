@@ -21,6 +21,9 @@ func TestHasSent(t *testing.T) {
 			t.Errorf("%s has sent: %v", m.Login, !accepted)
 		}
 	}
+	if b, known := d.Explain(osm.Key{Kind: osm.KeyLogin, Value: "USER0"}, at); !known || b.Messages != 1 || b.Key.Value != "user0" {
+		t.Errorf("a login in capitals is another: %+v", b)
+	}
 	if d.HasSent("nobody") || d.HasSent("") {
 		t.Error("somebody unknown has sent")
 	}
