@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"html"
 	"html/template"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ func (p *pages) functions(s *speech) template.FuncMap {
 		"phrase": func(english string) template.HTML { return isolate(s.phrase(english)) },
 		"n":      func(v any) string { n, _ := whole(v); return s.number(n) },
 		"float":  s.decimal,
+		"plain":  plain,
 		"limit":  func(v float64) string { return s.decimal(v, digitsOf(v)) },
 		"size":   s.size,
 		"share":  s.share,
@@ -90,7 +92,7 @@ func (s *speech) share(part, all any) string {
 	if v > 0 && v < 10 {
 		digits = 1
 	}
-	return s.decimal(v, digits) + " %"
+	return s.decimal(v, digits) + "\u00a0%"
 }
 
 // country is a country's name in the language (Unicode CLDR), with its code where that is not known.
@@ -109,6 +111,11 @@ func (s *speech) country(code string) template.HTML {
 func digitsOf(v float64) int {
 	_, behind, _ := strings.Cut(strconv.FormatFloat(v, 'f', -1, 64), ".")
 	return len(behind)
+}
+
+// plain is a text for a place that knows no markup, such as a title.
+func plain(said template.HTML) string {
+	return html.UnescapeString(strings.NewReplacer("<bdi>", "", "</bdi>", "", "<wbr>", "").Replace(string(said)))
 }
 
 // size is a number of bytes.

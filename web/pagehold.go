@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"osm"
+	"osm/incident"
 )
 
 // heldView is what is held, in groups with samples.
@@ -74,7 +75,11 @@ func (s *Server) tellHeldGroups(r *http.Request, say *speech, groups []heldGroup
 	for _, i := range s.incidents(r.Context(), false) {
 		for g := range groups {
 			if groups[g].Key == i.Key && groups[g].Incident == "" {
-				groups[g].Incident, groups[g].Why = i.ID, doubt(say, i.Rule)+" – "+isolate(say.phrase(cutRunes(i.Detail, 300)))
+				name := doubt(say, i.Rule)
+				if i.State == incident.Stopped {
+					name = say.word("rule", i.Rule)
+				}
+				groups[g].Incident, groups[g].Why = i.ID, name+" – "+isolate(say.phrase(cutRunes(i.Detail, 300)))
 			}
 		}
 	}

@@ -224,6 +224,24 @@ type messageView struct {
 	Held     bool
 }
 
+// repeated is an event that happened so many times again, one after the other: what is frozen says so at each run of the queue.
+type repeated struct {
+	Event
+	Again int
+}
+
+// Events are the message's, without repetitions.
+func (v *messageView) Events() (all []repeated) {
+	for _, e := range v.Trace.Events {
+		if last := len(all) - 1; last >= 0 && all[last].Kind == e.Kind && all[last].Text == e.Text {
+			all[last].Again++
+			continue
+		}
+		all = append(all, repeated{Event: e})
+	}
+	return all
+}
+
 func (s *Server) messagePage(r *http.Request) (any, error) {
 	t, err := s.trace(r.Context(), r.PathValue("id"))
 	if err != nil {
