@@ -36,6 +36,11 @@ const (
 	refusedMost  = 10_000 // between two flushes
 )
 
+// none tells that nothing was ever asked about, as in a replay.
+func (a *asked) none() bool {
+	return a.passed.rows == nil && len(a.verdicts)+len(a.before)+a.expected.number == 0
+}
+
 // keep notes what was decided about a message. Of a plain acceptance nobody will ask more than that it was one.
 func (a *asked) keep(id string, v osm.Verdict) {
 	key, ok := idOf(id)

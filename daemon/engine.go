@@ -125,6 +125,9 @@ func (e *Engine) arrival(m *osm.Message, p *detect.Prints) {
 
 // answered gives a message the verdict that a question about it was answered with. It is false where nobody has asked.
 func (e *Engine) answered(m *osm.Message) bool {
+	if e.asked.none() {
+		return false
+	}
 	ask := e.asked.take
 	if e.Rewriter != nil {
 		ask = e.asked.find // Exim rewrites the children of aliases when it delivers

@@ -169,6 +169,19 @@ type account struct {
 	by    uint64         // that sender
 }
 
+// owner finds the record of the account that a message of the sender belongs to; nil where there is none.
+func (d *Detector) owner(s *sender, hash uint64, now window.Seconds) *account {
+	a := s.owner
+	if a == nil || a.hash != hash || a.gone {
+		s.owner = d.account(hash, now)
+		return s.owner
+	}
+	if window.Elapsed(a.last, now) > day {
+		d.accounts.touch(a, now)
+	}
+	return a
+}
+
 // account finds the record of an account or a domain, or makes one.
 func (d *Detector) account(hash uint64, now window.Seconds) *account {
 	if hash == 0 {

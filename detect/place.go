@@ -34,7 +34,7 @@ func (d *Detector) see(l *look, m *osm.Message, p *Prints, now window.Seconds) {
 	if l.account == 0 && kind == osm.KeyLogin {
 		l.account = hashText(domainOf(m.Login))
 	}
-	l.owner = d.account(l.account, l.now)
+	l.owner = d.owner(s, l.account, l.now)
 }
 
 // ours tells whether the envelope sender's domain is one that has long had mailboxes, logins or applications here. While the

@@ -11,7 +11,8 @@ import (
 type sender struct {
 	row
 	key     osm.Key
-	account uint64 // hash of the owning account, 0 when unknown
+	account uint64   // hash of the owning account, 0 when unknown
+	owner   *account // record of the account of the last message, to find it again without a search
 	first   window.Seconds
 	sent    float32 // accepted messages
 

@@ -8,6 +8,7 @@ type row struct {
 	last  window.Seconds // last used
 	dirty bool           // changed since it was saved
 	saved bool           // it was handed out, or came from the store
+	gone  bool           // forgotten
 }
 
 func (r *row) base() *row { return r }
@@ -41,7 +42,7 @@ func (t *table[T]) add(v T) {
 		if old.saved {
 			t.gone = append(t.gone, old.hash)
 		}
-		old.dirty = true // keeps it out of the list of changes
+		old.gone, old.dirty = true, true // which keeps it out of the list of changes
 		t.ring[at] = v
 	}
 	t.index[r.hash] = v

@@ -66,11 +66,11 @@ func (v *values) each(p property) iter.Seq[*attr] {
 // find looks a value up and makes room for it where it is new: the least trusted value, and among these the one longest
 // unused, is forgotten. recent is where it was found the last time, which saves most searches.
 func (v *values) find(p property, recent *uint8, hash uint64, now window.Seconds) (a *attr, isNew bool) {
-	few, more := v.of(p)
-	if a = seat(few, more, *recent); a.hash == hash {
+	if a = v.at(p, *recent); a.hash == hash {
 		a.last = now
 		return a, false
 	}
+	few, more := v.of(p)
 	worst, at := &few[0], 0
 	for n, list := range [...][]attr{few, more} {
 		for i := range list {
@@ -92,11 +92,12 @@ func (v *values) find(p property, recent *uint8, hash uint64, now window.Seconds
 	return worst, true
 }
 
-func seat(few, more []attr, i uint8) *attr {
-	if int(i) < len(few) {
-		return &few[i]
+// at is a property's place by its number: first those among the few.
+func (v *values) at(p property, i uint8) *attr {
+	if n := rooms[p][0]; i >= n {
+		return &v.more[starts[p][1]+i-n]
 	}
-	return &more[int(i)-len(few)]
+	return &v.few[starts[p][0]+i]
 }
 
 // recents are the places where find found each of a sender's values the last time.
@@ -121,8 +122,7 @@ func (c *codec) values(v *values, p property) {
 	if n > rooms[p][0] && v.more == nil {
 		v.more = new([moreValues]attr)
 	}
-	few, more := v.of(p)
 	for i := range n {
-		seat(few, more, i).code(c)
+		v.at(p, i).code(c)
 	}
 }
