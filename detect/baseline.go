@@ -53,7 +53,8 @@ func (d *Detector) HasSent(login string) bool {
 // the latest of them counts.
 func (d *Detector) named(key osm.Key) (found *sender) {
 	if key.Kind == osm.KeyLogin {
-		return d.senders.index[window.Pair(hashText(key.Value), uint64(osm.KeyLogin))]
+		found, _ = d.senders.index.get(window.Pair(hashText(key.Value), uint64(osm.KeyLogin)))
+		return found
 	}
 	for _, s := range d.senders.ring {
 		if s.key.Kind == key.Kind && strings.EqualFold(s.key.Value, key.Value) && (found == nil || s.last > found.last) {
@@ -126,7 +127,7 @@ func (d *Detector) Release(key osm.Key, now time.Time) bool {
 		}
 	}
 	s.worst, s.strangers, s.complaints = 0, 0, window.Decayed{}
-	if a := d.accounts.index[s.account]; a != nil && a.by == s.hash {
+	if a, ok := d.accounts.index.get(s.account); ok && a.by == s.hash {
 		a.stop = window.Decayed{}
 		d.accounts.touch(a, seconds)
 	}

@@ -78,8 +78,8 @@ func TestStateBeforeComplaints(t *testing.T) {
 		if err := d.Restore(key, kept[key][:len(kept[key])-cut]); err != nil {
 			t.Fatal(err)
 		}
-		if got := d.senders.index[s.hash].complaints.Sum; got != want {
-			t.Errorf("%g complaints, want %g", got, want)
+		if again, ok := d.senders.index.get(s.hash); !ok || again.complaints.Sum != want {
+			t.Errorf("%+v, want %g complaints", again, want)
 		}
 	}
 }

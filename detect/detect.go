@@ -147,7 +147,7 @@ func (d *Detector) AuthFailure(t time.Time, login string, client netip.Addr) {
 	if login == "" {
 		return
 	}
-	if s := d.senders.index[window.Pair(hashText(login), uint64(osm.KeyLogin))]; s != nil {
+	if s, ok := d.senders.index.get(window.Pair(hashText(login), uint64(osm.KeyLogin))); ok {
 		s.fails.Add(d.tick(t), day, 1)
 	}
 }
@@ -187,8 +187,8 @@ func (d *Detector) account(hash uint64, now window.Seconds) *account {
 	if hash == 0 {
 		return nil
 	}
-	a := d.accounts.index[hash]
-	if a == nil {
+	a, ok := d.accounts.index.get(hash)
+	if !ok {
 		a = &account{row: row{hash: hash, last: now}, first: now}
 		d.accounts.add(a)
 		d.accounts.touch(a, now)

@@ -100,7 +100,7 @@ func (d *Detector) firstSeen(l *look) window.Seconds {
 	if l.owner != nil {
 		first = min(first, l.owner.first)
 	}
-	if a := d.accounts.index[l.domain]; a != nil {
+	if a, ok := d.accounts.index.get(l.domain); ok {
 		first = min(first, a.first)
 	}
 	return first

@@ -20,8 +20,8 @@ func (d *Detector) see(l *look, m *osm.Message, p *Prints, now window.Seconds) {
 	if m.Account != "" {
 		l.account = p.account(m)
 	}
-	s := d.senders.index[hash]
-	if s == nil {
+	s, known := d.senders.index.get(hash)
+	if !known {
 		if kind == osm.KeyClient {
 			value = m.Client.Unmap().String()
 		}
@@ -46,8 +46,8 @@ func (d *Detector) ours(l *look) bool {
 	if d.settled(l.now) < 1 {
 		d.account(l.domain, l.now)
 	}
-	a := d.accounts.index[l.domain]
-	return a != nil && (a.first < d.began+5*day || window.Elapsed(a.first, l.now) > day)
+	a, ok := d.accounts.index.get(l.domain)
+	return ok && (a.first < d.began+5*day || window.Elapsed(a.first, l.now) > day)
 }
 
 // context weighs where a message comes from and under which name, against what its sender has used before.

@@ -107,10 +107,10 @@ func TestInventedSendersDoNotFillTheMemory(t *testing.T) {
 			})
 		}
 	}
-	if n := len(d.senders.index); n != cfg.Senders || len(d.senders.ring) != n {
+	if n := d.senders.index.used; n != cfg.Senders || len(d.senders.ring) != n {
 		t.Errorf("%d senders in mind, %d rows, want %d", n, len(d.senders.ring), cfg.Senders)
 	}
-	if n := len(d.accounts.index); n > 2*cfg.Senders {
+	if n := d.accounts.index.used; n > 2*cfg.Senders {
 		t.Errorf("%d accounts in mind", n)
 	}
 	if n := d.known.Len(); n > 4*cfg.Known {
@@ -255,12 +255,12 @@ func TestShare(t *testing.T) {
 func TestTableForgetsTheUnused(t *testing.T) {
 	table := newTable[*account](64)
 	for i := range uint64(1000) {
-		table.add(&account{row: row{hash: i, last: window.Seconds(i)}})
-		if a := table.index[0]; a != nil {
+		table.add(&account{row: row{hash: i + 1, last: window.Seconds(i)}})
+		if a, ok := table.index.get(1); ok {
 			table.touch(a, window.Seconds(i)) // one that is always used
 		}
 	}
-	if len(table.index) != 64 || table.index[0] == nil {
-		t.Errorf("%d rows, and the one in use is %v", len(table.index), table.index[0])
+	if _, ok := table.index.get(1); table.index.used != 64 || !ok {
+		t.Errorf("%d rows, and the one in use is there: %t", table.index.used, ok)
 	}
 }

@@ -17,7 +17,7 @@ func (r *row) base() *row { return r }
 // addition does not grow with the table.
 type table[T interface{ base() *row }] struct {
 	limit int
-	index map[uint64]T
+	index index[T]
 	ring  []T
 	hand  int
 	dirty []T
@@ -25,7 +25,7 @@ type table[T interface{ base() *row }] struct {
 }
 
 func newTable[T interface{ base() *row }](limit int) table[T] {
-	return table[T]{limit: max(limit, victims), index: map[uint64]T{}}
+	return table[T]{limit: max(limit, victims), index: newIndex[T]()}
 }
 
 const victims = 16 // rows looked at to find one to forget
@@ -38,14 +38,14 @@ func (t *table[T]) add(v T) {
 	} else {
 		at := t.victim()
 		old := t.ring[at].base()
-		delete(t.index, old.hash)
+		t.index.remove(old.hash)
 		if old.saved {
 			t.gone = append(t.gone, old.hash)
 		}
 		old.gone, old.dirty = true, true // which keeps it out of the list of changes
 		t.ring[at] = v
 	}
-	t.index[r.hash] = v
+	t.index.put(r.hash, v)
 }
 
 func (t *table[T]) victim() int {
@@ -77,7 +77,7 @@ func (t *table[T]) touch(v T, now window.Seconds) {
 func (t *table[T]) compact() {
 	kept := t.dirty[:0]
 	for _, v := range t.dirty {
-		if now, ok := t.index[v.base().hash]; ok && now.base() == v.base() {
+		if now, ok := t.index.get(v.base().hash); ok && now.base() == v.base() {
 			kept = append(kept, v)
 		}
 	}
@@ -88,13 +88,13 @@ func (t *table[T]) compact() {
 // changed hands out the rows that changed and the hashes of those forgotten, once.
 func (t *table[T]) changed(row func(T), gone func(hash uint64)) {
 	for _, h := range t.gone {
-		if _, back := t.index[h]; !back {
+		if _, back := t.index.get(h); !back {
 			gone(h)
 		}
 	}
 	for _, v := range t.dirty {
 		r := v.base()
-		if now, ok := t.index[r.hash]; ok && now.base() == r {
+		if now, ok := t.index.get(r.hash); ok && now.base() == r {
 			row(v)
 			r.dirty, r.saved = false, true
 		}
