@@ -1,8 +1,12 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"runtime"
+	"runtime/debug"
+	runtimemetrics "runtime/metrics"
 	"testing"
 	"time"
 
@@ -57,4 +61,34 @@ func TestAMillionStrangersFindTheMemoryBounded(t *testing.T) {
 		}
 	}
 	runtime.KeepAlive(e)
+}
+
+func TestGarbagePercent(t *testing.T) {
+	for inUse, want := range map[uint64]int{0: 600, 4 << 20: 600, 12 << 20: 200, 48 << 20: 50, 1 << 40: 50} {
+		if got := garbagePercent(inUse); got != want {
+			t.Errorf("%d bytes in use: %d %%, want %d", inUse, got, want)
+		}
+	}
+}
+
+// The room for garbage is found anew after a collection.
+func TestPaceGarbage(t *testing.T) {
+	if os.Getenv("GOGC") != "" {
+		t.Skip("GOGC overrules it")
+	}
+	before := debug.SetGCPercent(77)
+	defer debug.SetGCPercent(before)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	paceGarbage(ctx)
+	percent := []runtimemetrics.Sample{{Name: "/gc/gogc:percent"}}
+	debug.SetGCPercent(77)
+	for range 10_000 {
+		runtime.GC()
+		if runtimemetrics.Read(percent); percent[0].Value.Uint64() != 77 {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Error("nobody has looked again")
 }

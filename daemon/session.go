@@ -177,6 +177,7 @@ func (s *session) follow(ctx context.Context) error {
 			if err := settle(); err != nil {
 				s.options.Logger.Info("the memory that the start took is not given back", "error", err)
 			}
+			paceGarbage(ctx)
 		}
 	}
 }
