@@ -73,9 +73,9 @@ func (d *Digest) Subject() string {
 			live++
 		}
 	}
-	s := fmt.Sprintf("[osm %s] %d messages, %d stopped", osm.Printable(d.Host), d.Total.Messages, d.Total.Stopped)
+	s := fmt.Sprintf("[osm %s] %s, %d stopped", osm.Printable(d.Host), osm.Count(d.Total.Messages, "message"), d.Total.Stopped)
 	if n := len(d.Incidents); n > 0 {
-		s += fmt.Sprintf(", %d incidents (%d going on)", n, live)
+		s += fmt.Sprintf(", %s (%d going on)", osm.Count(n, "incident"), live)
 	}
 	return s
 }
@@ -125,8 +125,8 @@ func (d *Digest) writeIncidents(b *strings.Builder) {
 	all := d.sorted()
 	b.WriteString("\nIncidents:\n")
 	for _, in := range all[:min(len(all), digestIncidents)] {
-		fmt.Fprintf(b, "  %s  %-8s %s, %d messages to %d recipients: %s\n", osm.Printable(in.ID), in.State, headline(in), in.Messages,
-			in.Recipients, osm.Printable(clip(in.Detail, 120)))
+		fmt.Fprintf(b, "  %s  %-8s %s, %s to %s: %s\n", osm.Printable(in.ID), in.State, headline(in), osm.Count(in.Messages, "message"),
+			osm.Count(in.Recipients, "recipient"), osm.Printable(clip(in.Detail, 120)))
 	}
 	if more := len(all) - digestIncidents; more > 0 {
 		fmt.Fprintf(b, "  and %d more\n", more)

@@ -51,7 +51,7 @@ type digestPicture struct {
 // HTML is the digest as a page with pictures, for mail.
 func (d *Digest) HTML() (string, error) {
 	page, err := template.New("digest").Funcs(template.FuncMap{"text": func(s string) string { return osm.Printable(clip(s, 160)) },
-		"stamp": func(t time.Time) string { return t.Format(stamp) }, "headline": headline}).Parse(digestPage)
+		"stamp": func(t time.Time) string { return t.Format(stamp) }, "headline": headline, "count": func(n int64, one string) string { return osm.Count(n, one) }}).Parse(digestPage)
 	if err != nil {
 		return "", fmt.Errorf("read the digest's page: %w", err)
 	}

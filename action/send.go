@@ -193,8 +193,8 @@ func chat(to osm.Secret, a Alert) error {
 	text := harmless.Replace(a.Subject())
 	for i := range a.Incidents[:min(len(a.Incidents), 5)] {
 		in := &a.Incidents[i]
-		text += "\n" + harmless.Replace(osm.Printable(clip(fmt.Sprintf("%s %s: %s, %d messages to %d recipients", in.ID, in.Key, in.Detail,
-			in.Messages, in.Recipients), 300)))
+		text += "\n" + harmless.Replace(osm.Printable(clip(fmt.Sprintf("%s %s: %s, %s to %s", in.ID, in.Key, in.Detail,
+			osm.Count(in.Messages, "message"), osm.Count(in.Recipients, "recipient")), 300)))
 	}
 	if err := shoutrrr.Send(to.Reveal(), text); err != nil {
 		return errors.New("send to a chat: " + strings.ReplaceAll(err.Error(), to.Reveal(), to.String()))

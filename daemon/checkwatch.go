@@ -92,7 +92,7 @@ func listedText(l check.Listed) string {
 		b.WriteString("In the hours before, something was found about these senders:\n\n")
 	}
 	for _, who := range l.Suspects {
-		fmt.Fprintf(&b, "  %s: %s, %d messages, the last at %s (incident %s)\n", who.Key, who.Rule, who.Messages, who.Last.Format(time.DateTime), who.Incident)
+		fmt.Fprintf(&b, "  %s: %s, %s, the last at %s (incident %s)\n", who.Key, who.Rule, osm.Count(who.Messages, "message"), who.Last.Format(time.DateTime), who.Incident)
 	}
 	b.WriteString("\nStop the cause first, then ask the list to remove the address: its web site says how.\n")
 	return b.String()

@@ -83,7 +83,7 @@ func examineListed(l *check.Listed) web.Finding {
 	f := web.Finding{About: "own addresses", State: web.Problem, Do: "stop the cause, then ask the list to remove the address: its web site says how",
 		Text: fmt.Sprintf("%s is on %s (%s) since %s", l.Address, l.List, strings.TrimSpace(l.Code+" "+l.Name), l.Since.Format(time.DateTime))}
 	for _, who := range l.Suspects {
-		f.Lines = append(f.Lines, fmt.Sprintf("suspect: %s, %s, %d messages, incident %s", who.Key, who.Rule, who.Messages, who.Incident))
+		f.Lines = append(f.Lines, fmt.Sprintf("suspect: %s, %s, %s, incident %s", who.Key, who.Rule, osm.Count(who.Messages, "message"), who.Incident))
 	}
 	return f
 }

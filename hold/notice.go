@@ -23,13 +23,17 @@ const mostListed = 10
 // makes the address by which a message can be released, "" where there is none.
 func (n Notice) Text(host string, all []Message, count int, link func(id string) string) (subject, text string) {
 	var b strings.Builder
+	were, are := "were", "are"
+	if count == 1 {
+		were, are = "was", "is"
+	}
 	switch n {
 	case ExpiredNotice:
-		subject = fmt.Sprintf("[%s] %d of your messages were not sent", host, count)
+		subject = fmt.Sprintf("[%s] %d of your messages %s not sent", host, count, were)
 		b.WriteString("These messages were held because they looked unlike your usual mail. Nobody asked for them in time, so that they\n" +
 			"were taken out of the queue. If you wrote them, please send them again.\n")
 	default:
-		subject = fmt.Sprintf("[%s] %d of your messages are waiting", host, count)
+		subject = fmt.Sprintf("[%s] %d of your messages %s waiting", host, count, are)
 		b.WriteString("These messages are held because they look unlike your usual mail. If you did not write them, somebody else knows your\n" +
 			"password: please change it. If you did, you need not do anything but wait, or ask your administrator.\n")
 	}

@@ -239,7 +239,7 @@ func (p *program) writeAnswer(a *web.HeldAnswer) error {
 	case a.Done < len(a.IDs):
 		end = fmt.Sprintf(": %d of the first %d are done, the others are under way.", a.Done, len(a.IDs))
 	}
-	fmt.Fprintf(p.out, "%s%s %d messages to %d recipients%s\n", verb, a.What, a.Messages, a.Recipients, end)
+	fmt.Fprintf(p.out, "%s%s %s to %s%s\n", verb, a.What, osm.Count(a.Messages, "message"), osm.Count(a.Recipients, "recipient"), end)
 	for _, text := range a.Failed {
 		fmt.Fprintln(p.out, "failed:", osm.Printable(text))
 	}
