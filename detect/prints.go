@@ -41,9 +41,10 @@ func (p *Prints) Read(m *osm.Message) {
 
 // who reads what tells whose a message is. All else is left as it was.
 func (p *Prints) who(m *osm.Message) {
-	if m.Login != "" {
+	switch {
+	case m.Login != "":
 		p.login = hashText(m.Login)
-	} else {
+	case m.Class == osm.Localhost || m.Class == osm.Relay:
 		p.domain = hashText(domainOf(m.Sender))
 	}
 }

@@ -22,6 +22,21 @@ const (
 
 // ToLevel is the place of a value on a logarithmic scale of 256 steps, eight for each doubling.
 func ToLevel(v float32) uint8 {
+	if n := int(v); n >= 0 && n < len(wholes) && float32(n) == v {
+		return wholes[n]
+	}
+	return toLevel(v)
+}
+
+// wholes are the levels of small whole numbers, which most counts are.
+var wholes = func() (t [256]uint8) {
+	for n := range t {
+		t[n] = toLevel(float32(n))
+	}
+	return t
+}()
+
+func toLevel(v float32) uint8 {
 	if v <= 0 {
 		return 0
 	}
