@@ -24,23 +24,23 @@ const (
 	answersQuestion = "answers"
 )
 
-// Settle does one piece of work on a day that is over, the newest that is due: it completes its indexes (those of a database that
-// an older osm has written are made anew), and where the day had much mail it notes down what takes long to find out. It reports
-// whether there was such a day: then it should be called again at a quiet moment. A day of a million messages takes some seconds.
+// Settle does one piece of work on a day, the newest that is due. It completes its indexes: those of a database that an older osm has
+// written are made anew. When the day is over and had much mail it notes down what takes long to find out. It reports whether there
+// was such a day: then it should be called again at a quiet moment. A day of a million messages takes some seconds.
 func (s *Store) Settle(now time.Time) (bool, error) {
 	s.now = now
-	for i := len(s.days) - 2; i >= 0; i-- {
-		d := s.days[i]
+	for i, d := range slices.Backward(s.days) {
+		over := i < len(s.days)-1
 		due, known := s.due[d]
-		if !known {
+		if !known && over {
 			due = (d + 1).start().Add(settleAfter)
 		}
 		if now.Before(due) {
 			continue
 		}
-		s.due[d] = now.Add(settleAfter) // also when it fails
-		err := s.settle(context.Background(), d)
-		if err == nil {
+		s.due[d] = now.Add(settleAfter) // also when it fails, and of today
+		err := s.settle(context.Background(), d, over)
+		if err == nil && over {
 			s.due[d] = never
 		}
 		return true, failed("settle a day of", s.path, err)
@@ -52,7 +52,7 @@ func (s *Store) Settle(now time.Time) (bool, error) {
 var never = time.Unix(1<<40, 0)
 
 // settle does so in one transaction. The writer of a day that is not in use does not take the place of one that is.
-func (s *Store) settle(ctx context.Context, d day) error {
+func (s *Store) settle(ctx context.Context, d day, over bool) error {
 	w, used := s.open[d]
 	err := transaction(ctx, s.conn, func() (err error) {
 		if !used {
@@ -61,10 +61,10 @@ func (s *Store) settle(ctx context.Context, d day) error {
 			}
 			defer w.close()
 		}
-		if err := w.finish(ctx, s.conn, true); err != nil {
+		if err := w.finish(ctx, s.conn, over); err != nil {
 			return err
 		}
-		if w.seq < int64(s.pieces.settled) {
+		if !over || w.seq < int64(s.pieces.settled) {
 			return nil
 		}
 		w.settled = true
