@@ -85,8 +85,13 @@ func TestUpstreamEndsAmongAnswers(t *testing.T) {
 		}
 		return agree(line)
 	})
-	c := dial(t, newFront(t, settings(up.addr), nil).addr)
+	f := newFront(t, settings(up.addr), nil)
+	c := dial(t, f.addr)
 	c.hello()
 	c.send("MAIL FROM:<a@osm.test>\r\nRCPT TO:<b@x.example>\r\nRCPT TO:<c@x.example>\r\nNOOP\r\n")
 	c.want("250 fine", "421 4.3.0 enough", "")
+	c = dial(t, f.addr)
+	c.hello()
+	c.send("MAIL FROM:<a@osm.test>\r\nRCPT TO:<c@x.example>\r\nQUIT\r\n") // the client's own end leaves no answer out
+	c.want("250 fine", "250 fine", "221 ", "")
 }

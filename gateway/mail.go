@@ -245,7 +245,7 @@ func (s *session) settle() bool {
 	s.queue = s.queue[:0]
 	first := true
 	for _, p := range queue {
-		if s.over { // the upstream has ended it with an answer before
+		if s.link == nil { // the upstream has ended it with the answer before
 			return false
 		}
 		if p.answer != nil {
@@ -254,7 +254,7 @@ func (s *session) settle() bool {
 		}
 		said, err := s.answer(p, first)
 		first = false
-		if s.over { // no other could be reached
+		if s.link == nil { // no other could be reached
 			return false
 		}
 		if err != nil {
