@@ -81,7 +81,7 @@ func (s *speech) word(table string, value any) template.HTML {
 }
 
 // share is a part of a whole in percent.
-func (s *speech) share(part, all any) string {
+func (s *speech) share(part, all any) template.HTML {
 	a, _ := whole(part)
 	b, _ := whole(all)
 	if b <= 0 {
@@ -92,7 +92,7 @@ func (s *speech) share(part, all any) string {
 	if v > 0 && v < 10 {
 		digits = 1
 	}
-	return s.decimal(v, digits) + "\u00a0%"
+	return template.HTML(s.decimal(v, digits) + "&nbsp;%")
 }
 
 // country is a country's name in the language (Unicode CLDR), with its code where that is not known.

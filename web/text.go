@@ -197,13 +197,15 @@ func (s *speech) show(value any) template.HTML {
 	return isolate(fmt.Sprint(value))
 }
 
-// isolate makes a hostile text harmless on a page: it can't bring markup, nor turn what stands beside it around. A long address breaks
-// behind its @.
+// breaks are where long addresses and paths may be parted.
+var breaks = strings.NewReplacer("@", "@<wbr>", "/", "/<wbr>")
+
+// isolate makes a hostile text harmless on a page: it can't bring markup, nor turn what stands beside it around.
 func isolate(s string) template.HTML {
 	if s == "" {
 		return ""
 	}
-	return template.HTML("<bdi>" + strings.ReplaceAll(template.HTMLEscapeString(osm.Printable(s)), "@", "@<wbr>") + "</bdi>")
+	return template.HTML("<bdi>" + breaks.Replace(template.HTMLEscapeString(osm.Printable(s))) + "</bdi>")
 }
 
 // plainText gives a text that has no values, "" where there is none of that key.

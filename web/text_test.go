@@ -158,6 +158,8 @@ func TestSay(t *testing.T) {
 		{german, "held.messages", []any{"n", 12345}, "12.345 Nachrichten"},
 		{german, "held.messages", []any{"n", -1}, "−1 Nachricht"},
 		{german, "ago.days", []any{"n", 3}, "vor 3 Tagen"},
+		{english, "now.stoppedUnder", []any{"share", english.share(1, 2)}, "50&nbsp;% of all messages"},
+		{english, "said.allow", []any{"who", "a@b.example"}, "<bdi>a@<wbr>b.example</bdi> is allowed from now on."},
 		{english, "said.block", []any{"who", "<b>\u202eeve\x1b"}, `<bdi>&lt;b&gt;\u202eeve\x1b</bdi> is blocked.`},
 	} {
 		got, err := c.s.say(c.key, c.pairs...)
