@@ -199,6 +199,9 @@ func (s *Server) caseFor(r *http.Request, say *speech, i incident.Incident, mode
 	if c.What == "stopped" && c.Held > 0 {
 		undo = "case.undoHeld"
 	}
+	if c.What == "stopped" && c.Meaning == "" { // a list or a rule of one's own spares nobody
+		sentence = "case.refused"
+	}
 	messages, err := say.say("case.messages", "n", i.Messages)
 	if err != nil {
 		return nil, err
