@@ -74,7 +74,7 @@ func (v *view) minutes(d day, since time.Time, found map[time.Time]*Minute) erro
 // seqAt finds about where in a day's rows a time is: rows are in the order of the log, and so nearly in that of time.
 func (v *view) seqAt(d day, at time.Time) (int64, error) {
 	var low, high int64
-	err := v.conn.QueryRowContext(v.ctx, d.sql("SELECT coalesce(min(seq), 0), coalesce(max(seq) + 1, 0) FROM message_DAY")).Scan(&low, &high)
+	err := v.conn.QueryRowContext(v.ctx, d.sql("SELECT ifnull((SELECT min(seq) FROM message_DAY), 0), ifnull((SELECT max(seq) + 1 FROM message_DAY), 0)")).Scan(&low, &high)
 	wanted := d.millis(at)
 	for err == nil && low < high {
 		middle := low + (high-low)/2

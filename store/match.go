@@ -70,7 +70,7 @@ func (v *view) conditions(d day, f *Filter, few bool) (*conditions, error) {
 	}
 	switch {
 	case f.Judged && c.few:
-		c.add(d.sql("EXISTS (SELECT 1 FROM verdict_DAY WHERE verdict_DAY.seq = message_DAY.seq)"))
+		c.add(d.sql("(SELECT 1 FROM verdict_DAY WHERE verdict_DAY.seq = message_DAY.seq)"))
 	case f.Judged:
 		c.add(d.sql("seq IN (SELECT seq FROM verdict_DAY)"))
 	}
@@ -181,10 +181,11 @@ func (v *view) addAttempts(d day, c *conditions, f *Filter) error {
 		return nil
 	}
 	term := "seq IN (SELECT id >> 20 FROM delivery_DAY WHERE "
-	if c.few {
-		term = "EXISTS (SELECT 1 FROM delivery_DAY WHERE delivery_DAY.id BETWEEN seq << 20 AND (seq << 20) + 1048575 AND "
+	end := ")"
+	if c.few { // not with EXISTS, of which SQLite makes a join that begins with all attempts
+		term, end = "(SELECT 1 FROM delivery_DAY WHERE delivery_DAY.id BETWEEN seq << 20 AND (seq << 20) + 1048575 AND ", " LIMIT 1)"
 	}
-	term = d.sql(term) + attempt.String() + ")"
+	term = d.sql(term) + attempt.String() + end
 	if alone {
 		term = "(delivered + deferred + failed + suppressed = 0 AND recipients > 0 OR " + term + ")"
 	}

@@ -103,7 +103,7 @@ func (v *view) search(f Filter) (*Page, error) {
 
 // newest is how many messages are looked at one by one at first: what is wanted is often among them, and nothing else needs to be
 // looked at then.
-const newest = 8192
+const newest = 1 << 15
 
 // day adds the messages of a day that come before one of them, until the page is full.
 func (s *searching) day(d day, before int64, first bool) (full bool, err error) {

@@ -85,10 +85,9 @@ func (s *Store) unsettle(ctx context.Context, w *dayWriter) error {
 	if !w.settled {
 		return nil
 	}
-	w.settled = false
 	gone := "question = '" + answersQuestion + "'"
 	if len(w.hours.at) > 0 {
-		gone = "1"
+		gone, w.settled = "1", false
 	}
 	return execAll(ctx, s.conn, w.day.sql("DELETE FROM settled_DAY WHERE "+gone))
 }
