@@ -39,7 +39,7 @@ func testFlow(t *testing.T, w *world, parent context.Context, scripts bool) {
 		t.Fatalf("after the sign-in he is at %s", b.where())
 	}
 	find(b, w)
-	release(b, w, name, sure)
+	release(b, w, name)
 	block(b, w, sure)
 	tryRule(b, w, rule, scripts)
 	editRule(b, w, limit)
@@ -76,7 +76,7 @@ func find(b *tab, w *world) {
 }
 
 // release lets a held message go, and it arrives.
-func release(b *tab, w *world, name string, sure func(string)) {
+func release(b *tab, w *world, name string) {
 	b.Helper()
 	var held web.Held
 	w.must(w.ask(http.MethodGet, "held?list=10", nil, &held))
@@ -94,10 +94,9 @@ func release(b *tab, w *world, name string, sure func(string)) {
 		var m web.HeldOne
 		return w.ask(http.MethodGet, "held/"+id, nil, &m) == nil && m.State.String() == "released"
 	})
-	_ = sure
 }
 
-// block refuses a sender, and takes it back from the notice.
+// block refuses a sender, finds it on the list, and takes it back in the audit trail.
 func block(b *tab, w *world, sure func(string)) {
 	b.Helper()
 	key := osm.Key{Kind: osm.KeyClient, Value: "192.0.2.66"}
@@ -112,11 +111,21 @@ func block(b *tab, w *world, sure func(string)) {
 		return false
 	}
 	b.goTo("/sender?" + url.Values{"kind": {"client"}, "value": {key.Value}}.Encode())
+	for _, meaning := range []string{"refuses all of its mail", "lets all of its mail through", "your own command"} {
+		if text := b.text("main .choices"); !strings.Contains(text, meaning) {
+			b.Errorf("the orders do not say %q: %s", meaning, short(text))
+		}
+	}
 	sure("main form[action$='/lists'] button.danger")
 	if !listed() {
 		b.Fatalf("it is not blocked: %s", short(b.text("main")))
 	}
-	b.press(".note form[action$='/undo'] button")
+	b.goTo("/lists")
+	if text := b.text("#list"); !strings.Contains(text, key.Value) || !strings.Contains(text, "suspended") {
+		b.Errorf("the lists do not tell a block from a suspension: %s", short(text))
+	}
+	b.goTo("/audit")
+	b.press("form[action$='/undo'] button") // the latest
 	if listed() {
 		b.Errorf("it is still blocked: %s", short(b.text("main")))
 	}
