@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// settleAfter is how long after its end a day is settled, and how long after something came late to it: more may come.
+	// settleAfter is how long after the last that was written to it a day is settled: more may come.
 	settleAfter = time.Hour
 	// settledMost is how many values and answers of a day are kept.
 	settledMost = 500
@@ -30,15 +30,11 @@ const (
 func (s *Store) Settle(now time.Time) (bool, error) {
 	s.now = now
 	for i, d := range slices.Backward(s.days) {
-		over := i < len(s.days)-1
-		due, known := s.due[d]
-		if !known && over {
-			due = (d + 1).start().Add(settleAfter)
-		}
-		if now.Before(due) {
+		if now.Before(s.due[d]) {
 			continue
 		}
 		s.due[d] = now.Add(settleAfter) // also when it fails, and of today
+		over := i < len(s.days)-1
 		err := s.settle(context.Background(), d, over)
 		if err == nil && over {
 			s.due[d] = never

@@ -46,7 +46,7 @@ type Store struct {
 	days    []day // that have tables
 	open    map[day]*dayWriter
 	strays  map[day]bool      // days with messages whose id does not tell the day
-	due     map[day]time.Time // when a day that is over is to be settled; absent: an hour after its end
+	due     map[day]time.Time // when a day is to be settled; absent: at once
 	lines   lineLog
 	lineDay day // of the newest line
 
