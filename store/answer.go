@@ -62,7 +62,7 @@ func (v *view) answers(d day, since, until time.Time, most int, all map[answerKe
 }
 
 func (v *view) notedAnswers(d day, first, end int64, most int) (found []dayAnswer, noted bool, err error) {
-	if v.within != nil || most > settledMost {
+	if v.within != nil || most > settledAnswers {
 		return nil, false, nil
 	}
 	text, noted, err := v.settled(d, answersQuestion)
@@ -79,7 +79,7 @@ func (v *view) notedAnswers(d day, first, end int64, most int) (found []dayAnswe
 // noteAnswers finds what is to be noted down.
 func (v *view) noteAnswers(d day) (text []byte, err error) {
 	var note answersNote
-	if note.Answers, err = v.findAnswers(d, math.MinInt64, math.MaxInt64, settledMost); err != nil {
+	if note.Answers, err = v.findAnswers(d, math.MinInt64, math.MaxInt64, settledAnswers); err != nil {
 		return nil, err
 	}
 	err = v.conn.QueryRowContext(v.ctx, d.sql("SELECT ifnull(min(hour), 0), ifnull(max(hour), 0) FROM answer_DAY")).Scan(&note.First, &note.Last)

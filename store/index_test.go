@@ -140,7 +140,7 @@ func compareRolled(t rapid.TB, r *Reader, w *model, seen func(*osm.Message) bool
 			}
 		}
 	}
-	got, err := r.Answers(context.Background(), noon.Add(-72*time.Hour), noon.Add(time.Hour), settledMost)
+	got, err := r.Answers(context.Background(), noon.Add(-72*time.Hour), noon.Add(time.Hour), settledAnswers)
 	if err != nil {
 		t.Fatal(err)
 	}

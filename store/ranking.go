@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,6 +27,7 @@ type dayRanking struct {
 	span
 	ids   map[string][]int64 // of the values that matter; a text may have several
 	whole bool               // there are no values but these
+	noted map[string]*Counts // their sums, where the day was settled
 }
 
 // rankings adds the rankings to a report: first which values take part, then their sums.
@@ -96,15 +96,29 @@ func (r *ranking) where(s span) string {
 // candidates adds the first values of a day, by the one sum that decides.
 func (v *view) candidates(r *ranking, s span) error {
 	limit := max(candidates, 2*r.query.Limit)
-	sums, err := v.first(r, s, limit)
-	if err != nil {
-		return err
+	if s.whole() && limit <= settledTops && classMask(r.query.Classes) == classMask(usualClasses()) {
+		noted, whole, err := v.notedTops(s.day, r.kind)
+		if err != nil {
+			return err
+		}
+		if noted != nil {
+			r.note(dayRanking{span: s, ids: map[string][]int64{}, whole: whole, noted: noted}, limit)
+			return nil
+		}
 	}
-	names := texts{}
-	for id := range sums {
+	sums, names := map[int64]int64{}, texts{}
+	err := v.each(func(rows *sql.Rows) error {
+		var id, n int64
+		err := rows.Scan(&id, &n)
+		sums[id] = n
 		names.want(id)
+		return err
+	}, s.day.sql(fmt.Sprintf("SELECT value, sum(%s) AS n FROM hourly_DAY WHERE %s GROUP BY value ORDER BY n DESC LIMIT %d",
+		r.query.Order.column(), r.where(s), limit)))
+	if err == nil {
+		err = names.load(v, s.day)
 	}
-	if err := names.load(v, s.day); err != nil {
+	if err != nil {
 		return err
 	}
 	d := dayRanking{span: s, ids: map[string][]int64{}, whole: len(sums) < limit}
@@ -116,25 +130,16 @@ func (v *view) candidates(r *ranking, s span) error {
 	return nil
 }
 
-// first gives the first values of a day, as they were noted down when it was settled or from the sums by hour.
-func (v *view) first(r *ranking, s span, limit int) (map[int64]int64, error) {
-	sums := map[int64]int64{}
-	if s.whole() && limit <= settledMost && classMask(r.query.Classes) == classMask(usualClasses()) {
-		tops, noted, err := v.settledTops(s.day, r.kind)
-		for _, t := range firstTops(tops, r.query.Order, limit) {
-			sums[t.id] = t.sums[r.query.Order]
-		}
-		if noted || err != nil {
-			return sums, err
-		}
+// note adds the first values of a day that was settled.
+func (r *ranking) note(d dayRanking, limit int) {
+	field := r.query.Order.field
+	first := slices.SortedFunc(maps.Keys(d.noted), func(a, b string) int {
+		return cmp.Or(cmp.Compare(*field(d.noted[b]), *field(d.noted[a])), cmp.Compare(a, b))
+	})
+	for _, value := range first[:min(len(first), limit)] {
+		*field(&r.top(value).Counts) += *field(d.noted[value])
 	}
-	return sums, v.each(func(rows *sql.Rows) error {
-		var id, n int64
-		err := rows.Scan(&id, &n)
-		sums[id] = n
-		return err
-	}, s.day.sql(fmt.Sprintf("SELECT value, sum(%s) AS n FROM hourly_DAY WHERE %s GROUP BY value ORDER BY n DESC LIMIT %d",
-		r.query.Order.column(), r.where(s), limit)))
+	r.days = append(r.days, d)
 }
 
 // complete finds the ids of values on the days on which they are not among the first.
@@ -144,7 +149,7 @@ func (v *view) complete(all []*ranking) error {
 		for _, r := range all {
 			d := &r.days[i]
 			for value := range r.found {
-				if len(d.ids[value]) == 0 && !d.whole {
+				if len(d.ids[value]) == 0 && d.noted[value] == nil && !d.whole {
 					missing[value] = append(missing[value], d)
 				}
 			}
@@ -170,36 +175,46 @@ func (v *view) sums(r *ranking) error {
 		top.Counts = Counts{}
 	}
 	for _, d := range r.days {
-		values := map[int64]*Top{}
+		sums, whose := map[int64]*Counts{}, map[int64]*Top{}
 		for value, top := range r.found {
+			if c := d.noted[value]; c != nil {
+				top.add(c)
+				continue
+			}
 			for _, id := range d.ids[value] {
-				values[id] = top
+				sums[id], whose[id] = &Counts{}, top
 			}
 		}
-		list, err := json.Marshal(slices.Collect(maps.Keys(values)))
-		if err != nil {
+		if err := v.addSums(d.day, r.where(d.span), sums); err != nil {
 			return err
 		}
-		where := r.where(d.span) + " AND value IN (SELECT value FROM json_each(?))"
-		err = v.each(func(rows *sql.Rows) error {
-			var id int64
-			var c Counts
-			err := rows.Scan(append([]any{&id}, c.fields()...)...)
-			values[id].add(&c)
-			return err
-		}, d.day.sql("SELECT value, "+sumColumns+" FROM hourly_DAY WHERE "+where+" GROUP BY value"), string(list))
-		if err != nil {
-			return err
-		}
-		err = v.each(func(rows *sql.Rows) error {
-			var id, refusal, count int64
-			err := rows.Scan(&id, &refusal, &count)
-			values[id].Refusals[min(refusal, int64(osm.Other))] += count
-			return err
-		}, d.day.sql("SELECT value, refusal, sum(count) FROM refusal_DAY WHERE "+where+" GROUP BY value, refusal"), string(list))
-		if err != nil {
-			return err
+		for id, c := range sums {
+			whose[id].add(c)
 		}
 	}
 	return nil
+}
+
+// addSums adds the sums by hour to those of some values of a day.
+func (v *view) addSums(d day, where string, sums map[int64]*Counts) error {
+	if len(sums) == 0 {
+		return nil
+	}
+	where += " AND value IN " + numbers(slices.Collect(maps.Keys(sums)))
+	err := v.each(func(rows *sql.Rows) error {
+		var id int64
+		var c Counts
+		err := rows.Scan(append([]any{&id}, c.fields()...)...)
+		sums[id].add(&c)
+		return err
+	}, d.sql("SELECT value, "+sumColumns+" FROM hourly_DAY WHERE "+where+" GROUP BY value"))
+	if err != nil {
+		return err
+	}
+	return v.each(func(rows *sql.Rows) error {
+		var id, refusal, count int64
+		err := rows.Scan(&id, &refusal, &count)
+		sums[id].Refusals[min(refusal, int64(osm.Other))] += count
+		return err
+	}, d.sql("SELECT value, refusal, sum(count) FROM refusal_DAY WHERE "+where+" GROUP BY value, refusal"))
 }

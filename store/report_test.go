@@ -161,7 +161,7 @@ func TestStoreAgainstModel(t *testing.T) {
 			}
 		}
 		flush(t, s, noon)
-		q := ReportQuery{Since: noon.Add(-60 * time.Hour).Truncate(time.Hour), Until: noon.Add(time.Hour), Limit: settledMost / 2}
+		q := ReportQuery{Since: noon.Add(-60 * time.Hour).Truncate(time.Hour), Until: noon.Add(time.Hour), Limit: settledTops / 2}
 		if rapid.Bool().Draw(rt, "part") {
 			q.Since = noon.Add(-time.Duration(rapid.IntRange(1, 50).Draw(rt, "hours")) * time.Hour)
 		}

@@ -4,20 +4,17 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
-
-	"osm"
 )
 
 const (
 	// settleAfter is how long after the last that was written to it a day is settled: more may come.
 	settleAfter = time.Hour
-	// settledMost is how many values and answers of a day are kept.
-	settledMost = 500
+	// settledAnswers is how many answers of a day are kept, settledTops how many values of a kind in each order.
+	settledAnswers = 500
+	settledTops    = 300
 	// settledFrom is how many messages a day must have: one with fewer is summed up as quickly.
 	settledFrom = 50_000
 
@@ -117,71 +114,4 @@ func (v *view) settled(d day, question string) (answer []byte, noted bool, err e
 		return nil, false, nil
 	}
 	return answer, err == nil, err
-}
-
-// dayTop is a value of a day with what rankings go by.
-type dayTop struct {
-	id   int64
-	sums [orders]int64
-}
-
-func topsOf(kind osm.KeyKind) string { return "top " + kind.String() }
-
-// findTops finds the first values of a day in each order, of the usual classes, packed as varints.
-func (v *view) findTops(d day, kind osm.KeyKind) ([]byte, error) {
-	var all []dayTop
-	err := v.each(func(rows *sql.Rows) error {
-		var t dayTop
-		err := rows.Scan(&t.id, &t.sums[ByMessages], &t.sums[ByRecipients], &t.sums[ByFailed])
-		all = append(all, t)
-		return err
-	}, d.sql(fmt.Sprintf("SELECT value, sum(messages), sum(recipients), sum(failed) FROM hourly_DAY WHERE kind = %d AND %d >> class & 1 GROUP BY value",
-		kind, classMask(usualClasses()))))
-	kept := map[int64]bool{}
-	packed := []byte{}
-	for order := range orders {
-		for _, t := range firstTops(all, order, settledMost) {
-			if !kept[t.id] {
-				kept[t.id] = true
-				packed = binary.AppendUvarint(packed, uint64(t.id))
-				for _, n := range t.sums {
-					packed = binary.AppendUvarint(packed, uint64(n))
-				}
-			}
-		}
-	}
-	return packed, err
-}
-
-// firstTops orders them, and gives the first.
-func firstTops(all []dayTop, order Order, most int) []dayTop {
-	slices.SortFunc(all, func(a, b dayTop) int {
-		return cmp.Or(cmp.Compare(b.sums[order], a.sums[order]), cmp.Compare(a.id, b.id))
-	})
-	return all[:min(len(all), most)]
-}
-
-// settledTops undoes findTops; false where nothing was noted down.
-func (v *view) settledTops(d day, kind osm.KeyKind) ([]dayTop, bool, error) {
-	packed, noted, err := v.settled(d, topsOf(kind))
-	if !noted || err != nil {
-		return nil, false, err
-	}
-	var all []dayTop
-	number := func() int64 {
-		n, size := binary.Uvarint(packed)
-		packed = packed[max(size, 0):]
-		if size <= 0 {
-			packed = nil // damaged
-		}
-		return int64(n)
-	}
-	for len(packed) > 0 {
-		t := dayTop{id: number()}
-		for i := range t.sums {
-			t.sums[i] = number()
-		}
-		all = append(all, t)
-	}
-	return all, true, nil
 }
