@@ -1,24 +1,25 @@
 package store
 
-import (
-	"database/sql"
-)
+import "database/sql"
 
-// signature tells which three bytes that follow each other some texts have: a bit for each of 65536 hashes. Most words that are
+// signatureBits is the length of their hashes.
+const signatureBits = 18
+
+// signature tells which three bytes that follow each other some texts have: a bit for each of 262144 hashes. Most words that are
 // searched for have some three that no text of a piece has, and then none needs to be looked at.
-type signature [1 << 13]byte
+type signature [1 << (signatureBits - 3)]byte
 
 func (s *signature) add(text string) {
-	eachThree(text, func(h uint16) { s[h>>3] |= 1 << (h & 7) })
+	eachThree(text, func(h uint32) { s[h>>3] |= 1 << (h & 7) })
 }
 
 // eachThree calls fn with the hash of each three bytes, without regard to ASCII case as SQLite's LIKE has it.
-func eachThree(text string, fn func(h uint16)) {
+func eachThree(text string, fn func(h uint32)) {
 	three := uint32(0)
 	for i := range len(text) {
 		three = three<<8&0xffffff | uint32(lower(text[i]))
 		if i >= 2 {
-			fn(uint16(three * 2654435761 >> 16)) // Knuth's multiplicative hash
+			fn(three * 2654435761 >> (32 - signatureBits)) // Knuth's multiplicative hash
 		}
 	}
 }
@@ -27,7 +28,7 @@ func eachThree(text string, fn func(h uint16)) {
 func may(data []byte, text string) bool {
 	can := true
 	if len(data) == len(signature{}) {
-		eachThree(text, func(h uint16) { can = can && data[h>>3]>>(h&7)&1 == 1 })
+		eachThree(text, func(h uint32) { can = can && data[h>>3]>>(h&7)&1 == 1 })
 	}
 	return can
 }

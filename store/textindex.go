@@ -14,7 +14,7 @@ const (
 	textBuckets     = 256
 	textEntry       = 4
 	signatureBucket = textBuckets
-	signatureFrom   = 1 << 12 // texts: of a smaller piece the texts are looked at themselves
+	signatureFrom   = 1 << 14 // texts: of a smaller piece the texts are looked at themselves
 )
 
 // pieces is how large the pieces of the indexes are: at most 65536 texts; of a day that is over, at least so small. And from how many
@@ -23,7 +23,7 @@ type pieces struct{ texts, messages, least, signature, settled int }
 
 // usualPieces make an index small, and what is in none yet quickly looked through.
 func usualPieces() pieces {
-	return pieces{texts: 1 << 14, messages: 1 << 14, least: 1 << 10, signature: signatureFrom, settled: settledFrom}
+	return pieces{texts: 1 << 16, messages: 1 << 14, least: 1 << 10, signature: signatureFrom, settled: settledFrom}
 }
 
 // textHash is the same for texts that differ in ASCII case only, as SQLite's NOCASE has it (FNV-1a, 32 bits).

@@ -12,7 +12,7 @@ CREATE TABLE posting_DAY (
 ) WITHOUT ROWID;
 
 -- As before, with entries of 4 bytes (2 of the hash beside the bucket, 2 of the distance), and in bucket 256 which three bytes that
--- follow each other the texts have: a bit for each of 65536 hashes.
+-- follow each other the texts have: a bit for each of 262144 hashes.
 DELETE FROM text_DAY;
 
 -- What is asked about a day that is over, and takes long to find out: see settled.go. It goes when the day is written to again.
