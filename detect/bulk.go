@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"strings"
 
 	"osm"
 	"osm/window"
@@ -18,26 +19,36 @@ func saturate(x float32) float32 {
 	return 1 - float32(math.Exp(-float64(x)))
 }
 
-// raised is by how much the limit of bulk is raised for a script that does, under the envelope sender it has always used,
-// what it has never done: writes to strangers, when in many messages it never did (a contact form), or to many more in two
-// days than it used to in its busiest ones. A first newsletter comes under a name of its own.
+// raised is by how much the limit of bulk is raised for a script that does, under the envelope sender it has always used or
+// under none of its own, what it has never done: writes to strangers, when in many messages it never did (a contact form), or
+// to many more in two days than it used to in its busiest ones. A first newsletter comes under a name of its own.
 func (d *Detector) raised(l *look) float32 {
 	s := l.s
 	if l.m.Class != osm.Local || l.from == nil {
 		return 0
 	}
 	visitors := s.newFrom.of(0.05, 10) >= 0.3 && !d.ownDomain(l) // it writes in the names of visitors
-	if !visitors && !l.from.mature(l.now) {
+	if !visitors && !l.from.mature(l.now) && !asUser(l.m) {
 		return 0
 	}
 	most, h := float32(0), s.newRecipient.of(0.5, 2)
 	if s.newRecipient.all >= 15 && h < 0.1 {
 		most = 5 * (0.1 - h) / 0.1
 	}
-	if window.Elapsed(s.first, l.now) > 10*day && (h < 0.3 || s.newRecipient.all < 15) {
-		most = max(most, 2.5*saturate(l.slot.run/6)*logPart(l.slot.fresh/(4*window.FromLevel(s.topDay)+8), 1.5))
+	if window.Elapsed(s.first, l.now) > 10*day {
+		enough := 5*window.FromLevel(s.topDay) + 8
+		if s.newRecipient.all >= 15 && h >= 0.3 { // strangers are nothing new, and busy days happen
+			enough = 2*enough + 15
+		}
+		most = max(most, 2.5*saturate(l.slot.run/6)*logPart(l.slot.fresh/enough, 1.5))
 	}
 	return most
+}
+
+// asUser tells whether the envelope sender is the unix user: the one that mail has for which a program sets none.
+func asUser(m *osm.Message) bool {
+	name, _, ok := strings.Cut(m.Sender, "@")
+	return ok && m.User != "" && name == m.User
 }
 
 // weighBulk weighs much mail to strangers.
@@ -68,12 +79,15 @@ func (d *Detector) weighBulk(l *look) {
 	w[manyRecipients] = d.crowd(l) * d.most[manyRecipients]
 }
 
-// freshPart is the share of strangers among those who got this subject today, or all mail of late where there is none.
+// freshPart is the share of strangers among those who got this subject today, and where these are few beside much other mail, among all
+// of late: a newsletter may call each reader by name.
 func (l *look) freshPart() float32 {
+	late := l.slot.fresh / (l.slot.recipients + 0.1)
 	if a := l.subject; a != nil && a.all > 0 {
-		return float32(a.fresh) / float32(a.all)
+		weight := 4 * min(1, l.slot.recipients/200)
+		return (float32(a.fresh) + weight*late) / (float32(a.all) + weight)
 	}
-	return l.slot.fresh / (l.slot.recipients + 0.1)
+	return late
 }
 
 // crowd is how unusual the number of recipients of this one message is, in part for a sender of whom nothing is known.
@@ -83,27 +97,31 @@ func (d *Detector) crowd(l *look) float32 {
 		return 0
 	}
 	unusual := min(max(float32(math.Log(float64(0.2/l.s.larger(n))))/5, 0), 1)
-	known := max(l.confident, 0.55*d.young(l.s.first, l.now))
-	odd := 0.5 + 0.5*min(1, (w[newNetwork]+w[newAddress]+w[newHelo]+w[newAccount])/2.5)
+	young := d.young(l.s.first, l.now)
+	known := max(l.confident, 0.55*young)
+	odd := 0.5 + 0.5*max(min(1, (w[newNetwork]+w[newAddress]+w[newHelo]+w[newAccount])/2.5), young*l.isBought())
 	return unusual * known * odd * l.fresh / float32(n)
 }
 
-// flooding is how far the number of new recipients is beyond what even a good list explains: from a hundred on when the
-// mail comes from elsewhere, from several hundred on when it comes from a person as it always does.
+// flooding is how far the number of new recipients is beyond what even a good list explains: from several hundred on when the
+// mail comes from a person as it always does, sooner when it comes from elsewhere; of strangers alone from a part of that on, of a
+// list of the sender's own from three times as many on.
 func (d *Detector) flooding(l *look, fresh float32) float32 {
 	w, s := &l.weights, l.s
 	odd := min((w[newNetwork]+w[newAddress]+w[newHelo])/1.2, 1)
-	elsewhere := logPart(fresh/120, 3) * odd
+	fresh /= 1 + 2*l.isOwn()
+	bought := 1 + 2*l.isBought()
+	elsewhere := logPart(fresh*bought/180, 3) * odd
 	switch {
 	case l.m.Class != osm.Login:
 		return elsewhere
 	case s.newRecipient.all < 20:
-		// He is new, or was there all the time and hardly ever wrote.
+		// He is new, or was there all the time and hardly ever wrote: all are strangers to him.
 		return max(elsewhere, logPart(fresh/600, 2.5)*max(d.young(s.first, l.now), idle(s, l.now)))
 	case s.newRecipient.of(0.25, 12) > 0.4:
 		return elsewhere
 	}
-	return max(elsewhere, logPart(fresh/400, 2.5))
+	return max(elsewhere, logPart(fresh*bought/400, 2.5))
 }
 
 // idle is how far a sender is known to write hardly ever: he was first seen long ago, and little came of it.

@@ -51,6 +51,7 @@ func (d *Detector) recipients(l *look) {
 		d.fresh = append(d.fresh, fresh)
 	}
 	e.recipients += float32(len(l.to))
+	e.list.follow(d.fresh)
 	if l.fresh == 0 && e.run == 0 {
 		return // which is most mail
 	}
@@ -77,7 +78,7 @@ func (d *Detector) stranger(l *look, recipient uint64) float32 {
 	case d.known.Has(window.Pair(l.s.hash, recipient)):
 		return 0
 	case l.account != 0 && d.known.Has(window.Pair(l.account, recipient)):
-		return 0.1
+		return knownToAccount
 	case d.known.Has(recipient):
 		return 0.3
 	}

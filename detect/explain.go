@@ -111,6 +111,8 @@ func origin(l *look, f fact) (value, normal string) {
 		return fmt.Sprintf("%.0f new networks in two days", e.networks), percent(&s.newNetwork) + " of its messages open a new one"
 	case failedLogins:
 		return fmt.Sprintf("%.0f failed logins in the last day", s.fails.Value(l.now, day)), "hardly any"
+	case impossibleTravel:
+		return fmt.Sprintf("%.0f km from where his mail came from %s", s.where.Kilometres(m.Where), ago(s.whereAt, l.now)), "what a plane reaches meanwhile"
 	case foreignSender:
 		return fmt.Sprintf("sender %q of another domain", m.Sender), percent(&s.newFrom) + " of its messages have a new sender"
 	case manySenders:

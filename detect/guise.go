@@ -64,7 +64,7 @@ func (d *Detector) novelty(l *look) {
 			w[uploadFolder] = young * uploadPath(m.Script.Path) * d.most[uploadFolder]
 			w[newScript] = young * d.continuity(l) * d.most[newScript]
 			// Visitors of a new site come one by one.
-			w[newAccount] = (0.3 + 0.7*min(1, s.inHr/15)) * min(young, d.young(d.firstSeen(l), l.now)) * d.most[newAccount]
+			w[newAccount] = (0.3 + 0.7*min(1, s.inHr/30)) * min(young, d.young(d.firstSeen(l), l.now)) * d.most[newAccount]
 		}
 	case osm.Login:
 		if young == 0 {

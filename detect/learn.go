@@ -20,6 +20,9 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 		l.trust(l.network, l.wide, l.provider, l.client, l.helo, l.private, l.country)
 	}
 	if l.network != nil {
+		if !l.odd && m.Where.Known() {
+			s.where, s.whereAt = m.Where, now
+		}
 		if l.account != 0 && l.network.mature(now) && !l.network.shared {
 			d.known.Add(window.Pair(l.account+knownNetwork, l.Prints.network), now)
 			l.network.shared = true
@@ -109,15 +112,19 @@ func (d *Detector) answer(l *look, dl *osm.Delivery) {
 	switch {
 	case dl.Outcome == osm.Delivered:
 		e.answers++
+		e.deadRun = s.died(e.deadRun, false)
+		e.spamRun = s.spurned(e.spamRun, false)
 		s.refused.add(false, 1)
 		s.refusedSpam.add(false, 1)
 	case dl.Refusal == osm.NoSuchUser && dl.Outcome == osm.Failed:
 		e.answers++
 		e.unknown++
+		e.deadRun = s.died(e.deadRun, true)
 		s.refused.add(true, 1)
 	case dl.Refusal == osm.Spam || dl.Refusal == osm.Listed || dl.Refusal == osm.RateLimited:
 		e.answers++
 		e.spam++
+		e.spamRun = s.spurned(e.spamRun, true)
 		s.refusedSpam.add(true, 1)
 	}
 	if len(l.m.Recipients) == 0 && dl.Outcome != osm.Deferred {

@@ -96,11 +96,28 @@ func (d *Detector) place(l *look) {
 		if l.country != nil && !l.country.mature(l.now) {
 			w[newCountry] = sure * d.most[newCountry]
 		}
+		w[impossibleTravel] = sure * d.travelled(l) * d.most[impossibleTravel]
 		fails := s.fails.Value(l.now, day)
 		w[failedLogins] = sure * min(fails/6, 1) * d.most[failedLogins]
 	case !l.client.mature(l.now) && !l.client.founding(s):
 		w[newAddress] = sure * surprise(s.newClient.of(0.08, 8), d.most[newAddress])
 	}
+}
+
+// What databases of addresses may be wrong by, in km, and what a plane flies in an hour.
+const (
+	errorOfPlaces = 300
+	flight        = 1000
+)
+
+// travelled is how far it is to where the sender's own mail last came from, against what can be reached since.
+func (d *Detector) travelled(l *look) float32 {
+	s := l.s
+	if !s.where.Known() || !l.m.Where.Known() {
+		return 0
+	}
+	hours := float64(window.Elapsed(s.whereAt, l.now)) / 3600
+	return logPart(float32(s.where.Kilometres(l.m.Where)/(errorOfPlaces+flight*hours)), 1)
 }
 
 // device weighs the HELO name. A private address as a name is one device's for as long as its router pleases.

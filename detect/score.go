@@ -1,8 +1,6 @@
 package detect
 
 import (
-	"math"
-
 	"osm"
 	"osm/window"
 )
@@ -19,12 +17,15 @@ func (d *Detector) score(l *look) float32 {
 	}
 	total := sums[bulk]
 	if l.m.Class == osm.List { // its members are strangers until it has written to all of them
-		total = min(total, listLimit)
+		total = min(total, listBulk)
 	} else if total > groupLimits[bulk] {
 		total = min(total, groupLimits[bulk]+d.raised(l))
 	}
+	own := min(ownList*l.isOwn(), ownPart*total)
+	total -= own
 	sums[place] -= min(l.weights[knownRecipients], knownPart*sums[place])
 	sums[place] *= sums[place] / (sums[place] + slight)
+	l.weights[knownRecipients] = max(l.weights[knownRecipients], own)
 	for g := burst; g < credit; g++ {
 		total += min(sums[g], groupLimits[g])
 	}
@@ -32,8 +33,10 @@ func (d *Detector) score(l *look) float32 {
 }
 
 const (
-	listLimit = 5   // of bulk, for a mailing list
+	listBulk  = 5   // of bulk, for a mailing list
 	knownPart = 0.7 // of a strange place, that known recipients can excuse
+	ownList   = 3   // of bulk, that a list of the sender's own can excuse,
+	ownPart   = 0.5 // and at most this part of it
 	slight    = 0.6 // a place that is only a little odd counts for less than its part: most are new devices
 )
 
@@ -64,46 +67,23 @@ func (d *Detector) weighMany(l *look) {
 	}
 }
 
-// weighAnswers weighs what receivers refused: log likelihood ratios between a list of a quarter dead addresses, or mail of
-// which a seventh is refused as spam, and the sender's own share, which is never taken to be less than that of an old list.
-func (d *Detector) weighAnswers(l *look) {
-	s, e, w := l.s, l.slot, &l.weights
-	if e.unknown > 0 {
-		p := min(max(s.refused.of(0.02, 60), 0.09), 0.5)
-		ratio := e.unknown*float32(math.Log(float64(max(0.25/p, 1)))) - 0.22*(e.answers-e.unknown)
-		if l.m.Class == osm.Login && d.young(s.first, l.now) > 0.5 { // what he does now is not his habit yet, and half as bad a list is enough
-			ratio = max(ratio, e.unknown*newcomerDead-newcomerAlive*(e.answers-e.unknown))
-		}
-		w[refused] = min(max(ratio, 0)/16, 1) * d.most[refused]
-	}
-	if e.spam > 0 {
-		p := min(max(s.refusedSpam.of(0.005, 200), 0.02), 0.3)
-		ratio := e.spam*float32(math.Log(float64(max(0.15/p, 1)))) - 0.1*(e.answers-e.spam)
-		w[refusedAsSpam] = min(max(ratio-1, 0)/20, 1) * d.most[refusedAsSpam]
-	}
-	if s.complaints.Sum > 0 {
-		w[complaints] = d.complained(l) * d.most[complaints]
-	}
-}
-
-// A newcomer's answers are compared with a list of 4 % dead addresses, and a thief's with 15 %: the logarithms of 0.15/0.04
-// and of 0.96/0.85.
-const (
-	newcomerDead  = 1.32
-	newcomerAlive = 0.122
-)
-
 // weighHerd weighs what this sender began to have in common with others within the last day. Only those join a herd who
 // write to strangers from a place unusual for them, or are new.
 func (d *Detector) weighHerd(l *look) {
 	w := &l.weights
-	if l.unknown > 0 && l.m.Class == osm.Login && l.m.HasSubject && (l.odd || w[newAccount] > 1) {
+	if l.unknown > 0 && l.m.Class == osm.Login && l.m.HasSubject && !l.mixed() && (l.odd || w[newAccount] > 1) {
 		w[herdSubject] = d.settled(l.now) * herdPart(d.phrasesInCommon(l)) * d.most[herdSubject]
 	}
 	if w[newNetwork] > 1 {
 		others := d.likeness.join(window.Pair(l.network.hash, 2), l.s.hash, l.now)
 		w[herdNetwork] = d.settled(l.now) * herdPart(others) * d.most[herdNetwork]
 	}
+}
+
+// mixed tells of a mailing of today some of whose recipients the sender knows: greetings are alike everywhere at times.
+func (l *look) mixed() bool {
+	a := l.subject
+	return a != nil && a.all >= 6 && float32(a.fresh) < 0.9*float32(a.all)
 }
 
 // herdPart is how much of a herd some others are: one is chance, three are plenty.

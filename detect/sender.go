@@ -34,6 +34,9 @@ type sender struct {
 
 	complaints window.Decayed // of recipients
 
+	where   osm.Coordinates // from where his own mail last came
+	whereAt window.Seconds
+
 	familiar, strange evidence
 }
 
@@ -52,6 +55,9 @@ type evidence struct {
 	answers    float32 // of receivers
 	unknown    float32 // refused: no such user
 	spam       float32 // refused as spam
+	list       list
+	deadRun    float32 // how far the last answers tell of a list of dead addresses (a CUSUM of log likelihood ratios)
+	spamRun    float32 // how far they tell of spam
 	held       float32 // highest score at which a message was stopped
 	recent     uint64  // subject of the last message
 }
@@ -78,6 +84,10 @@ func (e *evidence) fade(now window.Seconds, halfLife float64) {
 	e.answers *= f
 	e.unknown *= f
 	e.spam *= f
+	e.list.bought *= f
+	e.list.own *= f
+	e.deadRun *= f
+	e.spamRun *= f
 	e.held *= f
 }
 

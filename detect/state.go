@@ -163,6 +163,12 @@ func (c *codec) u16(v *uint16) {
 	}
 }
 
+func (c *codec) i16(v *int16) {
+	u := uint16(*v)
+	c.u16(&u)
+	*v = int16(u)
+}
+
 func (c *codec) u32(v *uint32) {
 	if !c.reading {
 		c.buf = binary.LittleEndian.AppendUint32(c.buf, *v)
@@ -268,5 +274,16 @@ func (s *sender) code(c *codec) {
 	s.strange.code(c)
 	if !c.reading || c.at < len(c.buf) { // what was kept before complaints were counted has none
 		c.decayed(&s.complaints)
+	}
+	if !c.reading || c.at < len(c.buf) { // nor does what was kept before lists and places were
+		for _, e := range []*evidence{&s.familiar, &s.strange} {
+			c.f32(&e.list.bought)
+			c.f32(&e.list.own)
+			c.f32(&e.deadRun)
+			c.f32(&e.spamRun)
+		}
+		c.i16(&s.where.Latitude)
+		c.i16(&s.where.Longitude)
+		c.u32(&s.whereAt)
 	}
 }

@@ -17,6 +17,7 @@ const (
 	newHelo
 	manyNetworks
 	failedLogins
+	impossibleTravel
 	foreignSender
 	manySenders
 	newSubject
@@ -89,10 +90,10 @@ var weights = [facts]weight{
 		"recipients within minutes, by a sender who has no past to compare with",
 		"a new sender who starts at full speed is seldom a person"},
 	manyRecipients: {"many-recipients", burst, 3,
-		"new recipients in one message of at least 6, against the sizes of earlier messages; half of it when nothing else is odd",
+		"new recipients in one message of at least 6, against the sizes of earlier messages; half of it when nothing else is odd, but for a new sender with a list of strangers alone",
 		"blind copies to dozens are an old trick to be under message limits"},
 	flood: {"flood", burst, 3,
-		"new recipients within two days: from 120 on when the network, address or HELO name is not a habit, from 400 on for a person as always, from 600 on for one who is new or hardly ever wrote",
+		"new recipients within two days: from 180 on when the network, address or HELO name is not a habit, from 400 on for a person as always (both a third of that where all are strangers to him and his account), from 600 on for one who is new or hardly ever wrote; of a list of the sender's own from three times as many on",
 		"even a good list of that size is not mailed by hand, and not from somewhere new"},
 	newNetwork: {"new-network", place, 4,
 		"a client network (IPv4 /24, IPv6 /48) that this login has not used on an earlier day, weighed by how often he changes",
@@ -112,6 +113,9 @@ var weights = [facts]weight{
 	failedLogins: {"failed-logins", place, 2,
 		"failed logins for this login within a day, before it was used from a new network",
 		"a guessed password has been guessed at"},
+	impossibleTravel: {"impossible-travel", place, 2,
+		"a new network so far from where the login's own mail last came from that no plane is as fast: beyond 300 km and 1,000 km an hour, all of it at twice that (needs a database with coordinates)",
+		"nobody is in two places; adds to a new network, and does not count alone: companies' tunnels and phones abroad jump too"},
 	foreignSender: {"foreign-sender", guise, 3,
 		"an envelope sender of a domain that this sender has not written as, weighed by how often he does so",
 		"spam hides its origin; agencies write in many names, and that is their habit"},
@@ -134,21 +138,21 @@ var weights = [facts]weight{
 		"another sender of the same account was stopped in the last days, and this script is new",
 		"intruders leave more than one door open"},
 	refused: {"refused", answers, 8,
-		"recipients that receivers refuse as unknown, against the sender's own share, at least 9 %; of a new login's first days against 4 %",
+		"a run of recipients that receivers refuse as unknown: 1.8 times the sender's own share, never taken for less than 10 %; that of a program which has written to hundreds of strangers for not less than 4 %",
 		"bought lists are full of dead addresses"},
 	refusedAsSpam: {"refused-as-spam", answers, 8,
-		"refusals that say spam, a block list, or too much mail, against the sender's own share, at least 2 %",
+		"a run of refusals that say spam, a block list, or too much mail: four times the sender's own share, never taken for less than 2 %",
 		"receivers have seen more of this mail than we"},
 	complaints: {"complaints", answers, 6,
 		"recipients who complained (RFC 5965) about messages that the history has, beyond 0.3 % of the sender's recipients of late; five are the whole weight",
 		"people press the spam button; large receivers begin to refuse a server's mail at that share, and a few angry ones stop nobody"},
 	herdSubject: {"herd-subject", herd, 6,
-		"other logins who began, within a day and from unusual places or as new ones, to write to strangers with the same pair of words in the subject; pairs that ordinary mail here uses do not count",
+		"other logins who began, within a day and from unusual places or as new ones, to write to lists of strangers with the same pair of words in the subject; pairs that ordinary mail here uses do not count",
 		"one template from many logins is one hand"},
 	herdNetwork: {"herd-network", herd, 5,
 		"other logins that came new from the same network within the last day",
 		"one machine that knows many passwords has stolen them"},
 	knownRecipients: {"known-recipients", credit, 3,
-		"recipients of the last two days mailed before, not all of one subject and without a run of strangers since; excuses up to 0.7 of place",
-		"a thief does not know whom the sender writes to, a traveller does"},
+		"recipients of the last two days mailed before, not all of one subject and without a run of strangers since; excuses up to 0.7 of place; and half of bulk where a tenth of a login's list, or more, is known to it or its account",
+		"a thief does not know whom the sender writes to, a traveller does, and who mails many himself knows some of them"},
 }

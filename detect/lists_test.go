@@ -1,0 +1,99 @@
+package detect
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"osm"
+)
+
+// TestOwnListIsNoBoughtOne: a person's one mailing from her new phone, some of it to those she knows, goes out; the same to strangers
+// alone does not.
+func TestOwnListIsNoBoughtOne(t *testing.T) {
+	for known, want := range map[int]bool{0: false, 4: true} { // every so many-th is a friend
+		w, dice := newTown(t), rand.New(rand.NewPCG(1, 2))
+		got := w.leak(400, func(i int) *osm.Message {
+			to := stranger(i)
+			if known > 0 && dice.IntN(known) == 0 {
+				to = fmt.Sprintf("friend%d@far.example", dice.IntN(10))
+			}
+			m := w.anna("We have moved", to)
+			m.Client = w.thief("198.51.7.20", "", to).Client
+			return m
+		})
+		if all := got == 400; all != want {
+			t.Errorf("with every %d-th known, %d of 400 go out: %+v", known, got, w.last)
+		}
+	}
+}
+
+// TestFollowList: a bought list is known as such after some dozens, one of the sender's own after a few, and the one becomes the other.
+func TestFollowList(t *testing.T) {
+	var l list
+	for range 40 {
+		l.follow([]float32{1, 0.3})
+	}
+	if l.bought < listLimit || l.own > 0 {
+		t.Errorf("80 strangers: %+v", l)
+	}
+	if l.follow([]float32{1, 0, 1, 0, 1, knownToAccount, 1, 0, 1, 0, 1, 0}); l.bought > 0.1 || l.own < listLimit/2 {
+		t.Errorf("every second known: %+v", l)
+	}
+	for range 70 {
+		l.follow([]float32{1})
+	}
+	if l.bought < listLimit || l.own > 0 {
+		t.Errorf("strangers alone after them: %+v", l)
+	}
+}
+
+// TestBadAnswersAfterGoodOnes: a program's thousand good answers do not hide that its new list is a bad one, and a share that is not
+// far from the usual one tells in the end; that of an old list never does.
+func TestBadAnswersAfterGoodOnes(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		bad  int // of a hundred
+		want bool
+		by   int // answers
+	}{{"a bought list", 25, true, 150}, {"a poor one", 14, true, 3000}, {"an old one", 7, false, 5000}} {
+		w := newTown(t)
+		to := func(i int) *osm.Message { return w.form("New message from your website", stranger(i)) }
+		s := w.d.named(osm.Key{Kind: osm.KeyScript, Value: "/home/site/kontakt"})
+		for i := range 1000 + c.by {
+			m := to(i)
+			w.d.Find(m)
+			w.d.Learn(m, true)
+			answer := &osm.Delivery{Time: w.now.Add(time.Second), Recipient: m.Recipients[0], Original: m.Recipients[0], Remote: true}
+			if i >= 1000 && i*37%100 < c.bad {
+				answer.Outcome, answer.Refusal = osm.Failed, osm.NoSuchUser
+			}
+			w.d.Delivery(m, answer)
+		}
+		if got := telling(s.familiar.deadRun); (got > 0.25) != c.want {
+			t.Errorf("%s: %.2f of the weight after %d answers", c.name, got, c.by)
+		}
+	}
+}
+
+// TestFormUnderAnotherName: a form that only ever wrote to its owner and then writes to strangers is abused, also when its mail
+// comes under the unix user's address meanwhile; under a name that somebody has set it is the site's first newsletter.
+func TestFormUnderAnotherName(t *testing.T) {
+	for sender, want := range map[string]bool{"site@host.example": true, "news@site.example": false} {
+		w := newTown(t)
+		form := func(sender, to string) *osm.Message {
+			m := w.form("New message from your website", to)
+			m.Sender, m.Script.Path = sender, "/home/site/public_html"
+			return m
+		}
+		for range 40 {
+			w.pass(9 * time.Hour)
+			w.accept(form("form@site.example", "anna@site.example"))
+		}
+		got := w.leak(120, func(i int) *osm.Message { return form(sender, stranger(i)) })
+		if stopped := got < 20; stopped != want {
+			t.Errorf("%d messages to strangers as %s went out: %+v", got, sender, w.last)
+		}
+	}
+}
