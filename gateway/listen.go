@@ -232,6 +232,7 @@ func (g *Gateway) accept(ctx context.Context, d door, work *sync.WaitGroup) erro
 		g.counts.Connections.Add(1)
 		if !g.limiter.enter() {
 			g.turn(conn, d.tls, "too many connections, try again later")
+			conn.Close()
 			continue
 		}
 		work.Go(func() { g.serve(ctx, conn, d.tls) })
@@ -243,14 +244,13 @@ func temporary(err error) bool {
 	return errors.As(err, &e) && e.Temporary() && !errors.Is(err, net.ErrClosed)
 }
 
-// turn refuses a connection before its session begins. The socket's buffer takes the few bytes at once.
+// turn refuses a connection that is closed then. The socket's buffer takes the few bytes at once.
 func (g *Gateway) turn(conn net.Conn, encrypted bool, why string) {
 	g.counts.Turned.Add(1)
 	if !encrypted { // a client that waits for TLS could not read it
 		conn.SetWriteDeadline(time.Now().Add(time.Second))
 		fmt.Fprintf(conn, "421 4.7.0 %s %s\r\n", g.cfg.Name, osm.Printable(why))
 	}
-	conn.Close()
 }
 
 // serve is the life of one connection.
