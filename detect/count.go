@@ -51,7 +51,7 @@ func (d *Detector) recipients(l *look) {
 		d.fresh = append(d.fresh, fresh)
 	}
 	e.recipients += float32(len(l.to))
-	e.list.follow(d.fresh)
+	e.list.follow(d.fresh, l.m.Class == osm.Login)
 	if l.fresh == 0 && e.run == 0 {
 		return // which is most mail
 	}

@@ -33,16 +33,16 @@ func TestOwnListIsNoBoughtOne(t *testing.T) {
 func TestFollowList(t *testing.T) {
 	var l list
 	for range 40 {
-		l.follow([]float32{1, 0.3})
+		l.follow([]float32{1, 0.3}, true)
 	}
 	if l.bought < listLimit || l.own > 0 {
 		t.Errorf("80 strangers: %+v", l)
 	}
-	if l.follow([]float32{1, 0, 1, 0, 1, knownToAccount, 1, 0, 1, 0, 1, 0}); l.bought > 0.1 || l.own < listLimit/2 {
+	if l.follow([]float32{1, 0, 1, 0, 1, knownToAccount, 1, 0, 1, 0, 1, 0}, true); l.bought > 0.1 || l.own < listLimit/2 {
 		t.Errorf("every second known: %+v", l)
 	}
 	for range 70 {
-		l.follow([]float32{1})
+		l.follow([]float32{1}, true)
 	}
 	if l.bought < listLimit || l.own > 0 {
 		t.Errorf("strangers alone after them: %+v", l)

@@ -153,6 +153,6 @@ var weights = [facts]weight{
 		"other logins that came new from the same network within the last day",
 		"one machine that knows many passwords has stolen them"},
 	knownRecipients: {"known-recipients", credit, 3,
-		"recipients of the last two days mailed before, not all of one subject and without a run of strangers since; excuses up to 0.7 of place; and half of bulk where a tenth of a login's list, or more, is known to it or its account",
+		"recipients of the last two days mailed before, not all of one subject and without a run of strangers since; excuses up to 0.7 of place; and half of bulk where a quarter of a login's list, or more, is known to it or its account, of a script's to others here",
 		"a thief does not know whom the sender writes to, a traveller does, and who mails many himself knows some of them"},
 }
