@@ -114,7 +114,7 @@ func TestReleaseAndDelete(t *testing.T) {
 		{[]string{"delete", "--key", "client,192.0.2.1", "--reason", "spam"}, web.HeldAnswer{What: "delete",
 			Messages: 1, Recipients: 1, Deed: "D1", Due: due},
 			`{"what":"delete","key":{"kind":"client","value":"192.0.2.1"},"reason":"spam"}`,
-			"delete 1 messages to 1 recipients at 2026-03-10 17:00:00. To take it back: osm undo D1\n", 0},
+			"delete 1 message to 1 recipient at 2026-03-10 17:00:00. To take it back: osm undo D1\n", 0},
 		{[]string{"delete", "--all", "--dry-run"}, web.HeldAnswer{What: "delete", Messages: 7, Recipients: 9,
 			DryRun: true},
 			`{"what":"delete","all":true,"dry_run":true}`, "would delete 7 messages to 9 recipients.\n", 0},
