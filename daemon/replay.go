@@ -73,7 +73,7 @@ func timeOf(zone *time.Location) func(line string) (unixNano int64, ok bool) {
 }
 
 // pieceSize is small enough for what was read of one piece to stay in the processor's cache until the engine needs it.
-const pieceSize = 64 << 10
+const pieceSize = 128 << 10
 
 // piece is a chunk of log and what was read of it.
 type piece struct {
@@ -98,7 +98,7 @@ func (r *replayed) run(ctx context.Context, reader *tail.Reader, o ReplayOptions
 		defer close(work)
 		damaged = deal(ctx, reader, work)
 	})
-	for range runtime.GOMAXPROCS(0) + 1 { // one waits for its turn
+	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			parser := exim.NewParser(o.Zone)
 			parser.Keep, parser.Skim = true, true
