@@ -75,7 +75,8 @@ func TestStateBeforeComplaints(t *testing.T) {
 	key := fmt.Sprintf("%s%x", senderKey, s.hash)
 	for cut, want := range map[int]float32{0: 1, 40: 1, 48: 0} {
 		d := New(DefaultConfig())
-		if err := d.Restore(key, kept[key][:len(kept[key])-cut]); err != nil {
+		blob := append([]byte{1}, kept[key][1:len(kept[key])-cut]...)
+		if err := d.Restore(key, blob); err != nil {
 			t.Fatal(err)
 		}
 		if again, ok := d.senders.index.get(s.hash); !ok || again.complaints.Sum != want {

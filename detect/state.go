@@ -15,7 +15,7 @@ import (
 // The state is kept as pieces under a key: one for each sender and account, and one for each page of the larger tables.
 // Every piece begins with the version of its form.
 const (
-	stateVersion = 1
+	stateVersion = 2
 
 	senderKey   = "sender/"
 	accountKey  = "account/"
@@ -74,7 +74,7 @@ func (d *Detector) Restore(key string, blob []byte) error {
 	if len(blob) == 0 || blob[0] == 0 || blob[0] > stateVersion {
 		return fmt.Errorf("restore %q of the detector: %w", key, errDamaged)
 	}
-	c := &codec{buf: blob, at: 1, reading: true}
+	c := &codec{buf: blob, at: 1, reading: true, version: blob[0]}
 	if kind, rest, _ := strings.Cut(key, "/"); !d.restore(kind+"/", rest, c) {
 		return fmt.Errorf("restore %q of the detector: %w", key, errDamaged)
 	}
@@ -133,7 +133,11 @@ type codec struct {
 	at      int // place of the next byte to read
 	reading bool
 	short   bool
+	version uint8 // of what is read
 }
+
+// older tells whether what is read was kept by a version that ended here. The first version grew at its end.
+func (c *codec) older() bool { return c.reading && c.version == 1 && c.at == len(c.buf) }
 
 // whole tells whether everything was there and nothing is left over.
 func (c *codec) whole() bool { return !c.short && c.at == len(c.buf) }
@@ -272,10 +276,10 @@ func (s *sender) code(c *codec) {
 	c.decayed(&s.fails)
 	s.familiar.code(c)
 	s.strange.code(c)
-	if !c.reading || c.at < len(c.buf) { // what was kept before complaints were counted has none
+	if !c.older() { // what was kept before complaints were counted has none
 		c.decayed(&s.complaints)
 	}
-	if !c.reading || c.at < len(c.buf) { // nor does what was kept before lists and places were
+	if !c.older() { // nor does what was kept before lists and places were
 		for _, e := range []*evidence{&s.familiar, &s.strange} {
 			c.f32(&e.list.bought)
 			c.f32(&e.list.own)
