@@ -83,6 +83,9 @@ func (s *session) done(ctx context.Context, work []hold.Message, failed map[stri
 		if err != nil {
 			s.options.Logger.Warn("what was ordered about a held message did not work: it is held as before", "id",
 				m.ID, "error", err)
+			if m.By == bySelf && m.State == hold.Releasing && ctx.Err() == nil { // a queue run had it: nobody else would try again
+				s.holds.book.Order(m.ID, hold.Releasing, bySelf, m.Deed, now.Add(releaseAgain), now)
+			}
 		} else if m.State == hold.Releasing {
 			select {
 			case s.holds.push <- exim.Place{ID: m.ID}:
@@ -267,6 +270,9 @@ func (s *session) dropMissing(ctx context.Context, q *exim.Queue, began time.Tim
 		}
 	}
 }
+
+// releaseAgain is when a release of osm's own that did not work is tried again.
+const releaseAgain = 10 * time.Second
 
 // bySelf is who orders a release when a verdict has cleared.
 const bySelf = "osm"

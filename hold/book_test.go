@@ -389,3 +389,19 @@ func TestSweepGroups(t *testing.T) {
 		t.Error("a sender is remembered for ever")
 	}
 }
+
+// A release that is to be tried again waits for its time, as a deletion does.
+func TestReleaseLater(t *testing.T) {
+	now := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	b := NewBook(DefaultConfig())
+	b.Hold(Message{ID: "1xVPOh-000001-0A", Since: now}, 0, now)
+	if !b.Order("1xVPOh-000001-0A", Releasing, "osm", "", now.Add(10*time.Second), now) {
+		t.Fatal("no order is taken")
+	}
+	if work := b.Work(5, now); len(work) > 0 || !b.Next().Equal(now.Add(10*time.Second)) {
+		t.Errorf("at once: %+v, next %v", work, b.Next())
+	}
+	if work := b.Work(5, now.Add(10*time.Second)); len(work) != 1 || work[0].State != Releasing {
+		t.Errorf("when it is due: %+v", work)
+	}
+}

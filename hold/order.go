@@ -9,7 +9,7 @@ import (
 const ByExpiry = "expiry"
 
 // Order says that a message is to be released (Releasing) or deleted (Deleting), by whom, and under which deed of the
-// audit trail. A deletion waits for Due. It reports false for a message that is not held, or is leaving already; a
+// audit trail. It waits for Due. It reports false for a message that is not held, or is leaving already; a
 // release takes the place of a deletion that has not begun.
 func (b *Book) Order(id string, to State, by, deed string, due, now time.Time) bool {
 	m := b.byID[id]
@@ -18,7 +18,7 @@ func (b *Book) Order(id string, to State, by, deed string, due, now time.Time) b
 	}
 	b.turn(m, to, by, now)
 	m.Deed, m.Due = deed, due
-	if to == Deleting && due.After(now) {
+	if due.After(now) {
 		b.later = append(b.later, m)
 	} else {
 		b.ready = append(b.ready, m)
@@ -57,7 +57,7 @@ func (b *Book) Work(n int, now time.Time) (all []Message) {
 	return all
 }
 
-// Next is when the next deletion is due; zero when none waits.
+// Next is when the next order is due; zero when none waits.
 func (b *Book) Next() time.Time {
 	b.sortLater()
 	if len(b.later) == 0 {
