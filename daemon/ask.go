@@ -42,7 +42,7 @@ func (e *Engine) decide(r *policy.Request) osm.Verdict {
 	if before, ok := e.asked.find(m.ID); ok {
 		return before
 	}
-	if x, ok := e.expects(m); ok {
+	if x, ok := e.expectsAsked(r); ok {
 		e.asked.keep(m.ID, x.verdict)
 		e.asked.know(m.ID, x.message)
 		return x.verdict

@@ -137,7 +137,7 @@ func (e *Engine) answered(m *osm.Message) bool {
 		e.complete(m, e.asked.knew(m.ID))
 		return true
 	}
-	if x, ok := e.expects(m); ok {
+	if x, ok := e.expects(m, true); ok {
 		m.Verdict = x.verdict
 		e.complete(m, x.message)
 		if e.Rewriter != nil {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"net/mail"
 	"net/netip"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"osm"
 	"osm/exim"
 	"osm/gateway"
+	"osm/policy"
 )
 
 // expected are messages that the gateway is handing to an upstream whose log is followed: they have been counted, and their
@@ -17,15 +19,22 @@ import (
 // the log by what the upstream knows too: the client, the Message-ID and the sender. Of messages that are alike in all of
 // it any may be taken for the other: there are as many expected as will arrive, and each is counted once.
 type expected struct {
-	clients map[netip.Addr][]expectation
+	clients map[netip.Addr]*expectations
 	number  int
 	arrived map[string]bool // upstream's ids that were recognised in the log, until the gateway tells them too
+}
+
+// expectations are those of one client, the oldest first.
+type expectations struct {
+	list  []expectation
+	mixed bool // one was taken for another that is not the same: what is left may be any of theirs
 }
 
 // expectation is one message on its way.
 type expectation struct {
 	message *osm.Message // as the gateway knows it
 	verdict osm.Verdict
+	logged  bool // Exim's log will tell its Message-ID
 }
 
 const (
@@ -35,25 +44,47 @@ const (
 
 func (x *expected) expect(p *gateway.Passage, v osm.Verdict) {
 	if x.clients == nil || x.number >= expectedMost {
-		x.clients, x.number, x.arrived = map[netip.Addr][]expectation{}, 0, map[string]bool{}
+		x.clients, x.number, x.arrived = map[netip.Addr]*expectations{}, 0, map[string]bool{}
 	}
 	m := *p.Message // the gateway goes on using its own
 	m.Opinions = nil
-	list := x.clients[p.Seen]
-	for len(list) > 0 && m.Time.Sub(list[0].message.Time) > expectedFor {
-		list = list[1:]
+	of := x.clients[p.Seen]
+	if of == nil {
+		of = &expectations{}
+		x.clients[p.Seen] = of
+	}
+	for len(of.list) > 0 && m.Time.Sub(of.list[0].message.Time) > expectedFor {
+		of.list = of.list[1:]
 		x.number--
 	}
-	x.clients[p.Seen] = append(list, expectation{&m, v})
+	of.list = append(of.list, expectation{&m, v, readable(m.MessageID)})
 	x.number++
 }
 
-// expects finds a message of Exim's that the gateway has asked about before.
-func (e *Engine) expects(m *osm.Message) (expectation, bool) {
+// readable tells whether Exim will certainly log a Message-ID: it does if it can read it as an address (receive.c), and else it
+// logs a part or nothing.
+func readable(id string) bool {
+	a, err := mail.ParseAddress(id)
+	return err == nil && a.Address == id && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// expects finds a message of Exim's that the gateway has asked about before. logged: it is the log that tells of it, with the
+// Message-ID if Exim could read it, and not a question, which has none.
+func (e *Engine) expects(m *osm.Message, logged bool) (expectation, bool) {
 	if e.asked.expected.number == 0 || !exim.ValidID(m.ID) {
 		return expectation{}, false
 	}
-	return e.asked.expected.recognise(m)
+	return e.asked.expected.recognise(m, logged)
+}
+
+// expectsAsked is expects for a question.
+func (e *Engine) expectsAsked(r *policy.Request) (expectation, bool) {
+	if r.State == policy.Rewrite {
+		all := r.Message.Recipients // one of them, or none: the message may have more
+		r.Message.Recipients = nil
+		defer func() { r.Message.Recipients = all }()
+	}
+	return e.expects(&r.Message, false)
 }
 
 // complete adds to a message from the log what the gateway knew of it and the log does not tell: with Debian's log_selector subject
@@ -79,24 +110,28 @@ func (e *Engine) complete(m, known *osm.Message) {
 }
 
 // recognise finds a message that the upstream has taken, or is taking: its log or a question of its own tells
-// of it. The Message-ID is not known to a question, and is left out of the log when Exim can't read it. Among several that are
-// alike the verdicts are as good as each other's; what else differs may be another one's, and is not told.
-func (x *expected) recognise(m *osm.Message) (expectation, bool) {
+// of it. Among several that are alike the verdicts are as good as each other's; what else differs may be another one's, and is
+// not told, from then on until none of this client's are left.
+func (x *expected) recognise(m *osm.Message, logged bool) (expectation, bool) {
+	of := x.clients[m.Client]
+	if of == nil {
+		return expectation{}, false
+	}
 	best, at, sure := 0, 0, true
-	list := x.clients[m.Client]
-	for i := range list {
-		switch n := list[i].likeness(m); {
+	for i := range of.list {
+		switch n := of.list[i].likeness(m, logged); {
 		case n > best:
 			best, at, sure = n, i, true
 		case n == best && n > 0:
-			sure = sure && list[at].same(list[i].message)
+			sure = sure && of.list[at].same(of.list[i].message)
 		}
 	}
 	if best == 0 {
 		return expectation{}, false
 	}
-	found := list[at]
-	if !sure {
+	found := of.list[at]
+	of.mixed = of.mixed || !sure
+	if of.mixed {
 		found.message = nil
 	}
 	x.remove(m.Client, at)
@@ -110,15 +145,15 @@ func (e *expectation) same(m *osm.Message) bool {
 }
 
 // likeness is 0 for another message, and larger the more is the same.
-func (e *expectation) likeness(m *osm.Message) int {
+func (e *expectation) likeness(m *osm.Message, logged bool) int {
 	sameID, sameSender := m.MessageID == e.message.MessageID, strings.EqualFold(m.Sender, e.message.Sender)
 	n := 0
 	switch {
 	case sameID && m.MessageID != "":
 		n = 8
-	case sameSender && sameID:
+	case sameSender && sameID && logged:
 		n = 3
-	case sameSender && (m.MessageID == "" || e.message.MessageID == ""):
+	case sameSender && !(logged && e.logged):
 		n = 1
 	default:
 		return 0
@@ -141,17 +176,14 @@ func (x *expected) settle(p *gateway.Passage) (one expectation, due bool) {
 		delete(x.arrived, p.QueueID)
 		return one, false
 	}
-	list := x.clients[p.Seen]
-	for i := range list {
-		if list[i].message.ID == p.Message.ID {
-			one = list[i]
-			x.remove(p.Seen, i)
-			return one, p.QueueID != ""
-		}
+	if i := x.index(p); i >= 0 {
+		one = x.clients[p.Seen].list[i]
+		x.remove(p.Seen, i)
+		return one, p.QueueID != ""
 	}
 	own := *p.Message
 	own.Client = p.Seen
-	one, due = x.recognise(&own) // one that is like it was recognised in its place: then this is that one's
+	one, due = x.recognise(&own, false) // one that is like it was recognised in its place: then this is that one's
 	own.Client, own.Opinions, one.message = p.Message.Client, nil, &own
 	delete(x.arrived, p.Message.ID)
 	return one, due && p.QueueID != ""
@@ -159,20 +191,24 @@ func (x *expected) settle(p *gateway.Passage) (one expectation, due bool) {
 
 // forget drops a message that the upstream has refused.
 func (x *expected) forget(p *gateway.Passage) {
-	for i := range x.clients[p.Seen] {
-		if x.clients[p.Seen][i].message.ID == p.Message.ID {
-			x.remove(p.Seen, i)
-			return
-		}
+	if i := x.index(p); i >= 0 {
+		x.remove(p.Seen, i)
 	}
 }
 
-func (x *expected) remove(client netip.Addr, i int) {
-	list := x.clients[client]
-	list = append(list[:i], list[i+1:]...)
-	if x.number--; len(list) == 0 {
-		delete(x.clients, client)
-		return
+// index is where the gateway's own id is among its client's, -1 where it is not.
+func (x *expected) index(p *gateway.Passage) int {
+	of := x.clients[p.Seen]
+	if of == nil {
+		return -1
 	}
-	x.clients[client] = list
+	return slices.IndexFunc(of.list, func(e expectation) bool { return e.message.ID == p.Message.ID })
+}
+
+func (x *expected) remove(client netip.Addr, i int) {
+	of := x.clients[client]
+	of.list = append(of.list[:i], of.list[i+1:]...)
+	if x.number--; len(of.list) == 0 {
+		delete(x.clients, client)
+	}
 }

@@ -79,7 +79,7 @@ func (e *Exim) mainOptions() []mainOption {
 		{"auth_advertise_hosts", "*"},
 		{"acl_smtp_rcpt", "lab_rcpt"},
 		{"host_lookup", ""},
-		{"host_lookup_order", "byaddr"},  // the real DNS is never asked
+		{"host_lookup_order", "byaddr"},  // from the lab's own file
 		{"smtputf8_advertise_hosts", ""}, // or Go's client would ask for it in every message
 		{"rfc1413_hosts", ""},
 		{"check_spool_space", "0"},
