@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -155,6 +156,56 @@ func takeOut(t *testing.T, e *lab.Exim, sink *lab.Sink, sender string) {
 	}
 	for p := range q.Places(ctx) {
 		t.Errorf("%+v is left", p)
+	}
+}
+
+// TestQueueLocked takes messages out while another process has them, as the one does that has just answered the client: Exim
+// refuses the first call, and the next works.
+func TestQueueLocked(t *testing.T) {
+	sink := startSink(t)
+	e := startLab(t, lab.Options{Sink: sink, ACL: freezing, Main: "acl_not_smtp_start = queued\nacl_not_smtp = frozen\n"})
+	ctx, q := within(t), queueOf(e)
+	for _, sender := range []string{"x@osm.test", "namedx@osm.test"} {
+		for name, change := range map[string]func(exim.Place) error{
+			"deliver": func(p exim.Place) error { return q.Deliver(ctx, p) },
+			"release": func(p exim.Place) error { return q.Release(ctx, p) },
+			"aside":   func(p exim.Place) error { return q.SetAside(ctx, p) },
+			"remove":  func(p exim.Place) error { return q.Remove(ctx, p) },
+		} {
+			t.Run(name+" "+sender, func(t *testing.T) {
+				if err := e.Submit(ctx, lab.Submission{Args: []string{"-i", "-f", sender, "a@far.example"}, Input: "Subject: x\n\nx\n"}); err != nil {
+					t.Fatal(err)
+				}
+				place := onlyHeld(t, q).Place
+				files, err := filepath.Glob(filepath.Join(q.Spool, place.Queue, "input", place.ID+"-D"))
+				if err != nil || len(files) != 1 {
+					t.Fatalf("its file of data: %q, %v", files, err)
+				}
+				data, err := os.OpenFile(files[0], os.O_RDWR, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := syscall.FcntlFlock(data.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}); err != nil {
+					t.Fatal(err)
+				}
+				calls := 0
+				q.Command = func(ctx context.Context, args ...string) (string, error) {
+					said, err := e.Command(ctx, args...)
+					if calls++; calls == 1 {
+						t.Logf("%q: %q, %v", args, said, err)
+						return said, errors.Join(err, data.Close())
+					}
+					return said, err
+				}
+				done := name == "aside" && place.Queue == exim.HoldQueue // that is where it is
+				if err := change(place); err != nil || calls < 2 && !done {
+					t.Errorf("after %d calls: %v", calls, err)
+				}
+				if err := q.Remove(ctx, slices.Collect(places(t, q))...); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 )
 
 // batch is how many ids go into one command.
@@ -83,18 +85,42 @@ func (q *Queue) change(ctx context.Context, o operation, places ...Place) error 
 	}
 	for queue, all := range byQueue {
 		for ids := range slices.Chunk(all, batch) {
-			said := q.command(ctx, o, queue, ids)
-			for _, id := range ids {
-				if err := o.done(q.Find(id)); err != nil {
-					failures = append(failures, &QueueError{id, o.name, errors.Join(q.Rights(), err, said)})
-				}
-			}
+			failures = append(failures, q.insist(ctx, o, queue, ids)...)
 			if ctx.Err() != nil {
 				return errors.Join(append(failures, ctx.Err())...)
 			}
 		}
 	}
 	return errors.Join(failures...)
+}
+
+// busy is how long to wait before an operation is tried again: the process that has received a message has it locked for a
+// moment after its client was answered, and a queue runner for as long as a delivery takes.
+var busy = [...]time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond}
+
+// insist applies an operation to messages of one queue, a few times to those that another process of Exim's may have: -M tells
+// nothing then, other options that the message is locked.
+func (q *Queue) insist(ctx context.Context, o operation, queue string, ids []string) []error {
+	for try := 0; ; try++ {
+		said := q.command(ctx, o, queue, ids)
+		var failures []error
+		var left []string
+		for _, id := range ids {
+			if err := o.done(q.Find(id)); err != nil {
+				failures = append(failures, &QueueError{id, o.name, errors.Join(q.Rights(), err, said)})
+				left = append(left, id)
+			}
+		}
+		if len(left) == 0 || try == len(busy) || said != nil && !strings.Contains(said.Error(), " is locked") || q.Rights() != nil {
+			return failures
+		}
+		select {
+		case <-time.After(busy[try]):
+		case <-ctx.Done():
+			return failures
+		}
+		ids = left
+	}
 }
 
 // command calls Exim for the messages of one queue. Its error is only told of messages for which it did not work.
