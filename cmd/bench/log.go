@@ -17,9 +17,9 @@ type simulated struct {
 	lines, messages, bytes int
 }
 
-// makeLog writes so many lines of one server's simulated mail, in the style of cPanel's log.
-func makeLog(path string, lines int) (*simulated, error) {
-	world := sim.New(sim.Config{Seed: 1, Accounts: 400, Days: 42, Style: sim.CPanel})
+// makeLog writes so many lines of one server's simulated mail.
+func makeLog(path string, lines int, style sim.Style) (*simulated, error) {
+	world := sim.New(sim.Config{Seed: 1, Accounts: 400, Days: 42, Style: style})
 	w := &limited{left: lines}
 	if err := world.WriteLog(w, nil); err != nil && !errors.Is(err, errEnough) {
 		return nil, err

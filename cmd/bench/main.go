@@ -16,11 +16,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"osm/sim"
 )
 
 // options say what is measured.
 type options struct {
 	lines  int
+	style  sim.Style // of the log
 	rounds int
 	osm    string // the program
 	peers  bool
@@ -51,8 +54,12 @@ var parts = []part{
 }
 
 func main() {
-	var o options
+	o := options{style: sim.CPanel}
 	flag.IntVar(&o.lines, "lines", 1_000_000, "lines of the log")
+	flag.Func("style", "log_selector of that log: recommended, cpanel (unless told), directadmin, debian, hestia", func(name string) (err error) {
+		o.style, err = sim.ParseStyle(name)
+		return err
+	})
 	flag.IntVar(&o.messages, "messages", 1_000_000, "messages of the history that pages are measured with, at least; the bar is for 10000000: ten minutes and 6 GB more")
 	flag.IntVar(&o.days, "days", filledDays, "days of that history")
 	flag.StringVar(&o.keep, "history", "", "folder in which that history stays for the next time")

@@ -47,7 +47,7 @@ func processorTime() time.Duration {
 
 // logs measures what is done with the log, by name, in turns with eximstats.
 func (b *bench) logs(ctx context.Context, names []string) (err error) {
-	if b.log, err = makeLog(filepath.Join(b.dir, "mainlog"), b.lines); err != nil {
+	if b.log, err = makeLog(filepath.Join(b.dir, "mainlog"), b.lines, b.style); err != nil {
 		return err
 	}
 	works := map[string]func(context.Context) (spent, error){"parse": b.parse, "tie": b.tie, "replay": b.replay, "serve": b.serve}
