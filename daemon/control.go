@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"osm"
 	"osm/policy"
 	"osm/web"
 )
@@ -71,12 +72,12 @@ func (s *session) lost() (notices []string) {
 		count uint64
 		text  string
 	}{
-		{s.engine.asked.Dropped, "messages that were refused, or that the gateway took, are missing in the history: more came in a second than are kept until it is saved"},
-		{held, "times there was no room for a held message (hold.most): it stays held and is taken up when others have gone"},
-		{s.alarm.book.Lost(), "messages were filed under no incident: there are too many live ones"},
+		{s.engine.asked.Dropped, "%s, refused or taken by the gateway, can't be found in the history: more came in a second than are kept until it is saved"},
+		{held, "%s found no room among those that wait for somebody (hold.most): what is held stays held, and is taken up when others have gone"},
+		{s.alarm.book.Lost(), "%s with findings belong to no incident: there are too many live ones"},
 	} {
 		if l.count > 0 {
-			notices = append(notices, fmt.Sprintf("%d %s", l.count, l.text))
+			notices = append(notices, fmt.Sprintf(l.text, osm.Count(l.count, "message")))
 		}
 	}
 	return notices

@@ -333,7 +333,7 @@ func TestWhatIsLostIsTold(t *testing.T) {
 	}
 	s.holds.arrival(suspicious(2, now, osm.Hold), now)
 	s.holds.arrival(suspicious(3, now, osm.Hold), now)
-	if all := s.lost(); len(all) != 2 || !strings.HasPrefix(all[0], "3 messages") || !strings.HasPrefix(all[1], "1 times") {
+	if all := s.lost(); len(all) != 2 || !strings.HasPrefix(all[0], "3 messages") || !strings.HasPrefix(all[1], "1 message found") {
 		t.Errorf("%q", all)
 	}
 }

@@ -135,7 +135,13 @@ func origin(l *look, f fact) (value, normal string) {
 	return "", ""
 }
 
-func percent(h *share) string { return fmt.Sprintf("%.1f %%", 100*h.of(0, 0.01)) }
+// percent tells a share: what rounds to nothing is not called 0.0 %.
+func percent(h *share) string {
+	if p := 100 * h.of(0, 0.01); p >= 0.05 {
+		return fmt.Sprintf("%.1f %%", p)
+	}
+	return "hardly any"
+}
 
 func ago(then, now window.Seconds) string {
 	switch past := time.Duration(window.Elapsed(then, now)) * time.Second; {

@@ -53,6 +53,7 @@ func (s *Server) addSignIn() error {
 type SignIn struct {
 	Why      string // one of the words above, or ""
 	Next     string // to be sent with the form
+	Name     string // as it was told in the try before
 	SSO      bool   // single sign-on is offered
 	Passkeys bool
 	Empty    bool // there is no user yet: tell how one is made
@@ -65,7 +66,26 @@ func (s *Server) signIn(r *http.Request) (*SignIn, error) {
 		return nil, err
 	}
 	q := r.URL.Query()
-	return &SignIn{Why: q.Get("why"), Next: local(q.Get("next")), SSO: s.sso != nil, Passkeys: s.passkeys != nil, Empty: len(users) == 0}, nil
+	return &SignIn{Why: q.Get("why"), Next: local(q.Get("next")), Name: toldName(r), SSO: s.sso != nil, Passkeys: s.passkeys != nil, Empty: len(users) == 0}, nil
+}
+
+// The name of a try that failed is kept for the next one in a cookie: some type the password there, and addresses are logged.
+const (
+	nameCookie  = "osm_name"
+	longestName = 64
+)
+
+// toldName is what was told as a name in the try before.
+func toldName(r *http.Request) string {
+	c, err := r.Cookie(nameCookie)
+	if err != nil || r.URL.Query().Get("why") != whyWrong {
+		return ""
+	}
+	name, err := url.QueryUnescape(c.Value)
+	if err != nil {
+		return ""
+	}
+	return cutBytes(name, longestName)
 }
 
 // waitsForCode tells whether the password was told and the second factor is awaited: otherwise GET /login/code goes to /login.
@@ -99,6 +119,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	u, err := s.o.Access.SignIn(r.Context(), r.PostFormValue("name"), r.PostFormValue("password"), fromOf(r.Context()).addr)
 	switch {
 	case errors.Is(err, access.ErrDenied):
+		http.SetCookie(w, s.pages.cookie(r, nameCookie, url.QueryEscape(cutBytes(r.PostFormValue("name"), longestName)), noticeAge))
 		s.again(w, r, loginPath, whyWrong, next)
 	case errors.Is(err, access.ErrThrottled):
 		s.again(w, r, loginPath, whyThrottled, next)

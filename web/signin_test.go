@@ -46,6 +46,13 @@ func TestSignInAndOut(t *testing.T) {
 			t.Errorf("%q: %s", bad, to)
 		}
 	}
+	p.do(c, http.MethodPost, "/login", form("name", `"><b>ann`, "password", "wrong horse battery"))
+	if _, page := p.do(c, http.MethodGet, "/login?why=wrong", ""); !strings.Contains(page, `value="&#34;&gt;&lt;b&gt;ann"`) {
+		t.Errorf("the name is not in the form again: %s", page)
+	}
+	if _, page := p.do(c, http.MethodGet, "/login", ""); strings.Contains(page, "ann") {
+		t.Error("a name is in a form that nobody has sent")
+	}
 	answer, _ := p.do(c, http.MethodPost, "/login", form("name", "admin", "password", password, "next", "/held?by=age"))
 	cookie := cookieOf(answer)
 	if to := answer.Header.Get("Location"); to != "/held?by=age" || cookie == nil || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" {
