@@ -8,6 +8,9 @@ type Finding struct {
 	Weight float64 `json:"weight"` // what it adds to the score; negative speaks for the sender
 }
 
+// RuleBlockList is the Rule of what is refused because a person, or an action, has put its sender on the block list.
+const RuleBlockList = "block-list"
+
 // Verdict is a decision with its reason. The zero value accepts.
 type Verdict struct {
 	Action   Action

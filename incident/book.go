@@ -38,6 +38,7 @@ func (c *Config) Check(report func(key, problem string)) {
 type Book struct {
 	cfg   Config
 	byKey map[subject]*Incident
+	found map[osm.Key]*Incident // the latest that something was found about: what is refused because of it belongs to it
 	byID  map[string]*Incident
 	dirty map[string]bool
 	lost  uint64
@@ -54,10 +55,11 @@ const most = 20_000
 
 // NewBook makes an empty one.
 func NewBook(cfg Config) *Book {
-	return &Book{cfg: cfg, byKey: map[subject]*Incident{}, byID: map[string]*Incident{}, dirty: map[string]bool{}}
+	return &Book{cfg: cfg, byKey: map[subject]*Incident{}, found: map[osm.Key]*Incident{}, byID: map[string]*Incident{}, dirty: map[string]bool{}}
 }
 
-// Note files a message whose verdict is not to accept. It returns its incident, which is valid until the book changes,
+// Note files a message whose verdict is not to accept. What a person's block refuses is filed under what was found about the same
+// key, and under nothing when that is over. It returns its incident, which is valid until the book changes,
 // and whether that is new or has entered a new state; nil for a message that nothing was found about.
 func (b *Book) Note(m *osm.Message) (i *Incident, turned bool) {
 	v := &m.Verdict
@@ -77,6 +79,12 @@ func (b *Book) file(m *osm.Message) (i *Incident, turned bool) {
 	v := &m.Verdict
 	at := subject{v.Key, v.Rule}
 	i = b.byKey[at]
+	if before := b.found[v.Key]; before != nil && v.Rule == osm.RuleBlockList {
+		if !before.Live() {
+			return nil, false // it was dealt with, and the block goes on
+		}
+		i = before
+	}
 	if i != nil && !i.Live() && m.Time.Sub(i.Closed) > time.Duration(b.cfg.ReopenUntil) {
 		i = nil
 	}
@@ -88,6 +96,9 @@ func (b *Book) file(m *osm.Message) (i *Incident, turned bool) {
 		i = open(m)
 		b.byKey[subject{i.Key, i.Rule}], b.byID[i.ID] = i, i
 		turned = true
+	}
+	if i.Rule != osm.RuleBlockList {
+		b.found[i.Key] = i
 	}
 	b.dirty[i.ID] = true
 	return i, i.note(m) || turned
@@ -119,6 +130,9 @@ func (b *Book) forget(i *Incident) {
 	delete(b.byID, i.ID)
 	if at := (subject{i.Key, i.Rule}); b.byKey[at] == i {
 		delete(b.byKey, at)
+	}
+	if b.found[i.Key] == i {
+		delete(b.found, i.Key)
 	}
 	b.dirty[i.ID] = true
 }
@@ -230,6 +244,9 @@ func (b *Book) Restore(blob []byte) error {
 	at := subject{i.Key, i.Rule}
 	if old := b.byKey[at]; old == nil || old.Updated.Before(i.Updated) {
 		b.byKey[at] = &i
+	}
+	if old := b.found[i.Key]; i.Rule != osm.RuleBlockList && (old == nil || old.Updated.Before(i.Updated)) {
+		b.found[i.Key] = &i
 	}
 	return nil
 }

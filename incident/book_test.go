@@ -80,6 +80,54 @@ func TestWatchingStopsNobody(t *testing.T) {
 	}
 }
 
+// TestBlocked: what a block refuses belongs to the incident that led to it, whose words it does not change; when that is over, to
+// none. A sender that was blocked without an incident gets one of its own.
+func TestBlocked(t *testing.T) {
+	blocked := func(at time.Time, login string) *osm.Message {
+		m := found(at, login, osm.Reject)
+		m.Verdict = osm.Verdict{Action: osm.Reject, Rule: osm.RuleBlockList, Reason: "listed", Detail: "login:" + login, ID: "V2", Key: m.Verdict.Key}
+		return m
+	}
+	b := NewBook(DefaultConfig())
+	first, _ := b.Note(found(noon, "alice", osm.Hold))
+	for _, book := range []*Book{b, restored(t, b)} {
+		i, turned := book.Note(blocked(noon.Add(time.Minute), "alice"))
+		if i == nil || i.ID != first.ID || !turned || i.State != Stopped || i.Messages != 2 || i.Reason != "new-recipients" || len(book.All()) != 1 {
+			t.Errorf("filed in %+v, turned %v", i, turned)
+		}
+		if err := book.Close(i.ID, "ann", "dealt with", noon.Add(time.Hour)); err != nil {
+			t.Error(err)
+		}
+		if i, _ := book.Note(blocked(noon.Add(2*time.Hour), "alice")); i != nil || len(book.All()) != 1 {
+			t.Errorf("after it was closed: %+v", i)
+		}
+		if again, _ := book.Note(found(noon.Add(3*time.Hour), "alice", osm.Hold)); again == nil || again.State != Reopened {
+			t.Errorf("found again: %+v", again)
+		}
+		if own, turned := book.Note(blocked(noon, "bob")); own == nil || !turned || own.Rule != osm.RuleBlockList || len(book.All()) != 2 {
+			t.Errorf("without an incident before: %+v", own)
+		}
+	}
+}
+
+// restored is a book as it is after a restart.
+func restored(t *testing.T, b *Book) *Book {
+	other := NewBook(DefaultConfig())
+	b.dirty = map[string]bool{}
+	for id := range b.byID {
+		b.dirty[id] = true
+	}
+	err := b.Dirty(func(_ string, blob []byte) {
+		if err := other.Restore(blob); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return other
+}
+
 func TestNothingFound(t *testing.T) {
 	b := NewBook(DefaultConfig())
 	shadow := found(noon, "alice", osm.Hold)

@@ -96,7 +96,9 @@ func (i *Incident) note(m *osm.Message) bool {
 	if m.Time.After(i.Updated) {
 		i.Updated = m.Time
 	}
-	i.Reason, i.Detail, i.Passive = v.Reason, v.Detail, v.Passive
+	if i.Passive = v.Passive; v.Rule == i.Rule || i.Messages == 1 {
+		i.Reason, i.Detail = v.Reason, v.Detail
+	}
 	if v.Score >= i.Score && len(v.Findings) > 0 {
 		i.Score, i.Findings = v.Score, v.Findings
 	}

@@ -132,7 +132,7 @@ func (p *Policy) Peek(m *osm.Message) osm.Verdict {
 func listed(m *osm.Message, e Entry) osm.Verdict {
 	v := osm.Verdict{Action: osm.Accept, Rule: "allow-list", Key: e.Key}
 	if !e.Allow {
-		v = osm.Verdict{Action: osm.Reject, Rule: "block-list", Key: e.Key, ID: ID(m, "block-list")}
+		v = osm.Verdict{Action: osm.Reject, Rule: osm.RuleBlockList, Key: e.Key, ID: ID(m, osm.RuleBlockList)}
 	}
 	v.Reason, v.Detail = "listed", e.Key.String()
 	if e.Reason != "" {
