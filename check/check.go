@@ -111,6 +111,9 @@ func New(cfg Config, o Options) *Checks {
 // Any tells whether there is a check at all.
 func (c *Checks) Any() bool { return len(c.table) > 0 }
 
+// Used tells whether anything is asked or looked up.
+func (c *Checks) Used() bool { return c.Any() || c.Watches() }
+
 // add puts a check into the table when it is enabled.
 func (c *Checks) add(k *one) {
 	if !k.settings.Enabled {

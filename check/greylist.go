@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 	"sync"
@@ -245,6 +246,16 @@ func (p *greyPiece) makeRoom(over func(greyEntry) bool) {
 }
 
 const greyState = "grey/"
+
+func (g *greylist) inherit(before *greylist) {
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range before.pieces {
+		g.pieces[i] = greyPiece{all: maps.Clone(before.pieces[i].all), dirty: before.pieces[i].dirty}
+	}
+}
 
 // changed tells whether there is something to save.
 func (g *greylist) changed() bool {

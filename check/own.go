@@ -212,6 +212,15 @@ func (w *own) restore(blob []byte) error {
 	return json.Unmarshal(blob, &w.all)
 }
 
+func (w *own) inherit(before *own) {
+	before.mu.Lock()
+	all, checked, dirty := slices.Clone(before.all), before.checked, before.dirty
+	before.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all, w.checked, w.dirty = all, checked, dirty
+}
+
 func (w *own) changed() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

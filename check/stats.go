@@ -69,6 +69,12 @@ func (c *Checks) Dirty(fn func(key string, blob []byte)) error {
 	return c.watch.save(fn)
 }
 
+// Inherit takes over what the checks of another configuration remember and would hand out.
+func (c *Checks) Inherit(before *Checks) {
+	c.grey.inherit(before.grey)
+	c.watch.inherit(before.watch)
+}
+
 // Restore reads what Dirty has handed out.
 func (c *Checks) Restore(key string, blob []byte) error {
 	if strings.HasPrefix(key, greyState) {

@@ -13,11 +13,20 @@ import (
 	"osm/web"
 )
 
-// openChecks makes the checks that are enabled ready. They ask nobody yet.
-func (s *session) openChecks() {
-	checks := check.New(s.cfg.Check, check.Options{Now: time.Now, Logger: s.options.Logger, Addresses: ownAddresses(), Known: s.familiar})
-	if checks.Any() || checks.Watches() {
-		s.checks = checks
+// openChecks makes the configured checks ready. They ask nobody yet. What the ones before remember goes on being known.
+func (s *session) openChecks(cfg check.Config) {
+	checks := check.New(cfg, check.Options{Now: time.Now, Logger: s.options.Logger, Addresses: ownAddresses(), Known: s.familiar})
+	before := s.checks.Load()
+	if before != nil {
+		checks.Inherit(before)
+	}
+	s.checks.Store(checks)
+	if before == nil {
+		return
+	}
+	select {
+	case s.rechecked <- struct{}{}:
+	default: // it is known already
 	}
 }
 
@@ -25,28 +34,21 @@ func (s *session) openChecks() {
 const checkState = "check/"
 
 func (s *session) restoreChecks(key string, blob []byte) error {
-	if s.checks == nil {
-		return nil
-	}
-	return s.checks.Restore(key, blob)
+	return s.checks.Load().Restore(key, blob)
 }
-
-func (s *session) checksChanged() bool { return s.checks != nil && s.checks.Changed() }
 
 // saveChecks puts what the checks keep into the store's batch.
 func (s *session) saveChecks() error {
-	if s.checks == nil {
-		return nil
-	}
-	return s.checks.Dirty(func(key string, blob []byte) { s.store.SaveState(checkState+key, blob) })
+	return s.checks.Load().Dirty(func(key string, blob []byte) { s.store.SaveState(checkState+key, blob) })
 }
 
 // opinions is nil when no check is enabled.
 func (s *session) opinions() *web.Opinions {
-	if s.checks == nil {
+	checks := s.checks.Load()
+	if !checks.Used() {
 		return nil
 	}
-	return &web.Opinions{Stats: s.checks.Stats(), Listings: s.checks.Listings()}
+	return &web.Opinions{Stats: checks.Stats(), Listings: checks.Listings()}
 }
 
 // ofCheck tells whether a check asked for a verdict.
@@ -71,7 +73,8 @@ const eximWaits = exim.Patience * 7 / 10
 // consult asks the configured checks about a question before the engine does, without the mutex: they may take their time.
 // What they said is in the message's Opinions then; without checks it costs one comparison, and asked is false.
 func (s *session) consult(ctx context.Context, r *policy.Request) (asked bool) {
-	if s.checks == nil || !s.checks.Any() {
+	checks := s.checks.Load()
+	if !checks.Any() {
 		return false
 	}
 	stage, ok := stageOf(r.State)
@@ -81,7 +84,7 @@ func (s *session) consult(ctx context.Context, r *policy.Request) (asked bool) {
 	s.mu.Lock()
 	asked = s.engine.present(r, stage, time.Now())
 	s.mu.Unlock()
-	if !asked || !s.checks.Wants(stage, r.Message.Class) {
+	if !asked || !checks.Wants(stage, r.Message.Class) {
 		return false
 	}
 	if r.UID >= 0 { // only Exim tells it
@@ -93,7 +96,7 @@ func (s *session) consult(ctx context.Context, r *policy.Request) (asked bool) {
 	question := check.Request{Stage: stage, Message: &m, Recipient: r.Recipient, Content: r.Content, Whole: r.Whole,
 		Taken: r.State == policy.NotSMTP || r.State == policy.Rewrite}
 	opinions := &osm.Opinions{}
-	s.checks.Look(ctx, &question, opinions)
+	checks.Look(ctx, &question, opinions)
 	r.Message.Opinions = opinions
 	return true
 }

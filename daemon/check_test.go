@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +75,6 @@ func TestChecksDecide(t *testing.T) {
 		c.Rules = []policy.Rule{{Name: "vip", When: `login == "vip@shop.example"`, Action: osm.Accept},
 			{Name: "by-fact", When: `"bl.example" in dnsbl && dnsbl_weight == 1 && login == "odd@shop.example"`, Action: osm.Discard}}
 	})
-	s.openChecks()
 	id := 0
 	ask := func(state policy.State, login, client string) osm.Verdict {
 		id++
@@ -123,7 +124,6 @@ func TestCheckOnTrial(t *testing.T) {
 		listing(server, osm.Reject)(c)
 		c.Check.DNSBL.Shadow = true
 	})
-	s.openChecks()
 	if v := s.ask(t.Context(), question(policy.Rcpt, "", "bob@shop.example", "192.0.2.9")); v.Action != osm.Accept {
 		t.Errorf("at RCPT: %+v", v)
 	}
@@ -141,7 +141,6 @@ func TestSlowCheckHoldsUpNobodyElse(t *testing.T) {
 		c.Check.DNSBL.Deadline, c.Check.DNS.Timeout = osm.Duration(time.Minute), osm.Duration(10*time.Second)
 		c.Check.DNSBL.Classes = []osm.Class{osm.Login}
 	})
-	s.openChecks()
 	var slow osm.Verdict
 	var wait sync.WaitGroup
 	wait.Go(func() { slow = s.ask(t.Context(), question(policy.Data, "1", "bob@shop.example", "192.0.2.9")) })
@@ -167,7 +166,6 @@ func TestEximIsNotKeptWaiting(t *testing.T) {
 		listing(server, osm.Reject)(c)
 		c.Check.DNSBL.Deadline, c.Check.DNS.Timeout, c.Check.DNSBL.OnFailure = osm.Duration(time.Minute), osm.Duration(10*time.Second), osm.Hold
 	})
-	s.openChecks()
 	q := question(policy.Data, "1", "bob@shop.example", "192.0.2.9")
 	q.UID = 101
 	if v := s.ask(t.Context(), q); v.Action != osm.Hold || v.Reason != "failed" { // a hanging test would be the failure
@@ -233,6 +231,61 @@ func TestGreylistingOutlivesTheDaemon(t *testing.T) {
 	}
 }
 
+// TestReloadedChecks are switched on and off without a restart; what greylisting has seen goes on being known.
+func TestReloadedChecks(t *testing.T) {
+	dir, server := t.TempDir(), blockList(t, []string{"9.2.0.192"}, "", nil, nil)
+	d := start(t, dir, nil)
+	id := 70100
+	ask := func(client string) string {
+		id++
+		return d.ask("protocol_state=DATA\nclient_address="+client+"\nsasl_username=stranger\nsender=a@far.example\nrecipient=x@here.example\nqueue_id=%s", messageID(d.log.at, id))
+	}
+	reload := func(dnsbl, grey bool) *web.Reloaded {
+		writeFile(t, dir, "osm.toml", fmt.Sprintf(`
+[[rule]]
+name = "seen"
+when = 'greylist == "early"'
+action = "discard"
+[check.dns]
+servers = [%q]
+[check.dnsbl]
+enabled = %v
+action = "reject"
+list = [{zone = "bl.example"}]
+[check.greylist]
+enabled = %v
+classes = ["login"]
+`, server, dnsbl, grey))
+		var r web.Reloaded
+		if err := d.control(http.MethodPost, "reload", nil, &r); err != nil {
+			t.Fatal(err)
+		}
+		return &r
+	}
+	if got := ask("192.0.2.9"); got != "action=DUNNO" {
+		t.Errorf("without checks: %s", got)
+	}
+	if r := reload(true, true); !slices.Contains(r.Changed, "check.dnsbl.enabled") || slices.ContainsFunc(r.Restart, func(name string) bool { return strings.HasPrefix(name, "check") }) {
+		t.Errorf("%+v", r)
+	}
+	if got := ask("192.0.2.9"); !strings.HasPrefix(got, "action=REJECT") || !strings.Contains(got, "bl.example") {
+		t.Errorf("from a listed address: %s", got)
+	}
+	if got := ask("198.51.100.1"); !strings.HasPrefix(got, "action=DEFER 4.7.1 greylisted") {
+		t.Errorf("a stranger: %s", got)
+	}
+	if r := reload(false, true); !slices.Equal(r.Changed, []string{"check.dnsbl.enabled"}) {
+		t.Errorf("%+v", r)
+	}
+	if got := ask("198.51.100.1"); !strings.HasPrefix(got, "action=DISCARD") {
+		t.Errorf("a stranger who came before the reload: %s", got)
+	}
+	reload(false, false)
+	if got := ask("192.0.2.9"); got != "action=DUNNO" {
+		t.Errorf("with all checks switched off: %s", got)
+	}
+}
+
 // TestOwnAddressListed: the administrator is told, with the names of those who may be the reason.
 func TestOwnAddressListed(t *testing.T) {
 	server := blockList(t, []string{"5.113.0.203"}, "", nil, nil)
@@ -241,7 +294,6 @@ func TestOwnAddressListed(t *testing.T) {
 		c.Check.Own.Enabled, c.Check.Own.Addresses, c.Check.Own.Lists = true, []string{"203.0.113.5"}, []string{"bl.example"}
 		c.Alert.Run = []string{"/bin/true"}
 	})
-	s.openChecks()
 	s.alarm.note(suspicious(1, time.Now(), osm.Hold), time.Now())
 	<-s.alarm.wake // from its configuration
 	ctx, cancel := context.WithCancel(t.Context())
@@ -264,7 +316,7 @@ func TestOwnAddressListed(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, a.Text())
 		}
 	}
-	if l := s.opinions().Listings; len(l) != 1 || len(l[0].Suspects) != 1 || !s.checksChanged() {
+	if l := s.opinions().Listings; len(l) != 1 || len(l[0].Suspects) != 1 || !s.checks.Load().Changed() {
 		t.Errorf("%+v", l)
 	}
 }
@@ -306,13 +358,12 @@ func TestContentReachesTheChecks(t *testing.T) {
 		listing(server, osm.Reject)(c)
 		c.Check.DNSBL.Lists[0].Of = []string{check.OfLink}
 	})
-	s.openChecks()
 	q := question(policy.Data, "1", "bob@shop.example", "192.0.2.7")
 	q.Content, q.Whole = []byte("From: bob@shop.example\r\n\r\nlook at http://www.evil.example/x\r\n"), true
 	if v := s.ask(t.Context(), q); v.Action != osm.Reject || !strings.Contains(v.Detail, "evil.example is listed by bl.example") {
 		t.Errorf("%+v", v)
 	}
-	if s.checks.Limit() == 0 {
+	if s.checks.Load().Limit() == 0 {
 		t.Error("nobody would bring the content")
 	}
 }

@@ -19,7 +19,6 @@ func TestContentIsCharged(t *testing.T) {
 		c.Check.Content.Classes = append(c.Check.Content.Classes, osm.Inbound)
 		c.Check.Rspamd.Enabled, c.Check.Rspamd.URL, c.Check.Rspamd.OnFailure = true, "http://127.0.0.1:1", osm.Hold
 	})
-	s.openChecks()
 	refused := ""
 	ask := func(n int, login, to, content string) osm.Verdict {
 		q := question(policy.Data, messageID(time.Now(), n), login, "192.0.2.9")

@@ -15,21 +15,22 @@ import (
 	"osm/incident"
 )
 
-// watchOwn looks this server's own addresses up in block lists until ctx is done, and tells of what has changed.
+// watchOwn looks this server's own addresses up in block lists until ctx is done, and tells of what has changed. Other settings
+// have them looked up at once.
 func (s *session) watchOwn(ctx context.Context) {
-	if s.checks == nil || !s.checks.Watches() {
-		return
-	}
 	for ctx.Err() == nil {
-		for _, l := range s.checks.LookOwn(ctx, s.suspects) {
-			s.tellListed(l)
+		checks, again := s.checks.Load(), (<-chan time.Time)(nil)
+		if checks.Watches() {
+			for _, l := range checks.LookOwn(ctx, s.suspects) {
+				s.tellListed(l)
+			}
+			again = time.After(checks.Wait())
 		}
-		timer := time.NewTimer(s.checks.Wait())
 		select {
 		case <-ctx.Done():
-		case <-timer.C:
+		case <-s.rechecked:
+		case <-again:
 		}
-		timer.Stop()
 	}
 }
 

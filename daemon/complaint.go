@@ -181,7 +181,7 @@ func (s *session) complainedAbout(ctx context.Context, c *check.Complaint, now t
 			return t, err
 		}
 	}
-	if c.MessageID == "" || c.Date.IsZero() || now.Sub(c.Date) > time.Duration(s.cfg.Check.ARF.Within)+writtenWithin {
+	if c.MessageID == "" || c.Date.IsZero() || now.Sub(c.Date) > time.Duration(s.arf.Within)+writtenWithin {
 		return nil, nil
 	}
 	lines, err := s.store.LinesWith(ctx, c.MessageID, c.Date.Add(-writtenWithin), c.Date.Add(writtenWithin))
@@ -219,7 +219,7 @@ func (s *session) confirmed(ctx context.Context, id string, c *check.Complaint, 
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("look up the message of a complaint: %w", err)
-	case t.NoArrival || now.Sub(t.Time) > time.Duration(s.cfg.Check.ARF.Within):
+	case t.NoArrival || now.Sub(t.Time) > time.Duration(s.arf.Within):
 		return nil, nil
 	}
 	logged := ""

@@ -44,11 +44,11 @@ const (
 
 // keepComplaints looks into the mailbox again and again until ctx is done.
 func (s *session) keepComplaints(ctx context.Context) {
-	if s.cfg.Check.ARF.Mailbox == "" {
+	if s.arf.Mailbox == "" {
 		return
 	}
-	box := &complaintBox{session: s, path: s.cfg.Check.ARF.Mailbox, stay: map[string]bool{}, late: map[string]bool{}}
-	tick := time.NewTicker(time.Duration(s.cfg.Check.ARF.Every))
+	box := &complaintBox{session: s, path: s.arf.Mailbox, stay: map[string]bool{}, late: map[string]bool{}}
+	tick := time.NewTicker(time.Duration(s.arf.Every))
 	defer tick.Stop()
 	for {
 		box.tell(box.look(ctx))

@@ -141,7 +141,6 @@ func (d *Daemon) follow(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, follower.Close()) }()
 	s = newSession(d, engine, alarm, held, history, follower)
-	s.openChecks()
 	s.access = access.New(access.Options{Path: access.Path(d.cfg.Store.Path), Now: time.Now, Logger: d.options.Logger})
 	defer func() { err = errors.Join(err, s.access.Close()) }()
 	if s.web, err = s.newWeb(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -282,6 +283,22 @@ func TestReload(t *testing.T) {
 	}
 	if got := d.ask("protocol_state=REWRITE\nrecipient=x@far.example\nqueue_id=%s", messageID(d.log.at, 70003)); !strings.HasPrefix(got, "action=REDIRECT r.") {
 		t.Errorf("with a key that was made later: %q", got)
+	}
+	writeFile(t, dir, "osm.toml", "[detect]\nsuspect = 0.1\nstop = 0.1\nsenders = 2000\n[store]\nkeep = \"7d\"\n")
+	if err := d.control(http.MethodPost, "reload", nil, &r); err != nil || !slices.Contains(r.Changed, "detect.stop") || !slices.Contains(r.Changed, "store.keep") ||
+		!slices.Contains(r.Restart, "detect.senders") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	got := ""
+	for i := range 30 { // to somebody else each time
+		got = d.ask("protocol_state=DATA\nsasl_username=new@here.example\nclient_address=198.51.100.9\nsender=new@here.example\nrecipient=x"+strconv.Itoa(i)+"@far.example\nqueue_id=%s", messageID(d.log.at, 70100+i))
+	}
+	if !strings.HasPrefix(got, "action=REJECT") {
+		t.Errorf("with a threshold of next to nothing: %q", got)
+	}
+	writeFile(t, dir, "osm.toml", file)
+	if err := d.control(http.MethodPost, "reload", nil, &r); err != nil {
+		t.Error(err)
 	}
 	writeFile(t, dir, "osm.toml", file+"[policy]\nmode = \"shadow\"\n")
 	if err := d.control(http.MethodPost, "reload", nil, &r); err != nil || !slices.Equal(r.Changed, []string{"policy.mode"}) {

@@ -55,10 +55,7 @@ func (s *session) openGateway(ctx context.Context) (serve func() error, err erro
 // newGateway makes the gateway, which listens and does not answer yet.
 func (s *session) newGateway() (*gateway.Gateway, error) {
 	cfg := s.cfg.Gateway
-	o := gateway.Options{Ask: s.ask, Tell: s.passed, Logger: s.options.Logger, Now: time.Now}
-	if s.checks != nil {
-		o.Content = s.checks.Limit()
-	}
+	o := gateway.Options{Ask: s.ask, Tell: s.passed, Content: func() int64 { return s.checks.Load().Limit() }, Logger: s.options.Logger, Now: time.Now}
 	if cfg.Hold == gateway.HoldExim {
 		if err := s.openRewriter(); err != nil {
 			return nil, err

@@ -62,7 +62,7 @@ func (s *session) openPolicy(ctx context.Context) (func() error, error) {
 		listeners = append(listeners, l)
 	}
 	server := policy.NewServer(policy.ServerOptions{Ask: func(r *policy.Request) osm.Verdict { return s.ask(ctx, r) }, Fallback: cfg.Fallback(), Allowed: cfg.Allowed(os.Getuid()),
-		Quick: s.checks == nil || !s.checks.Any(), Most: cfg.Most, Logger: s.options.Logger})
+		Quick: func() bool { return !s.checks.Load().Any() }, Most: cfg.Most, Logger: s.options.Logger})
 	s.asks.Store(server.Stats())
 	return func() error {
 		errs := make([]error, len(listeners))

@@ -32,7 +32,7 @@ func metricsSession(t *testing.T) *session {
 	s.asks.Store(&policy.ServerStats{})
 	cfg := check.DefaultConfig()
 	cfg.DNSBL.Enabled = true
-	s.checks = check.New(cfg, check.Options{Now: time.Now})
+	s.openChecks(cfg)
 	log := writeFile(t, t.TempDir(), "mainlog", "")
 	follower, err := tail.Follow(tail.Options{Paths: []string{log}, Config: s.cfg.Tail, Now: time.Now})
 	if err != nil {

@@ -60,8 +60,8 @@ func (s *session) metered() *metered {
 	if s.follower != nil {
 		w.logs = s.follower.Status()
 	}
-	if s.checks != nil {
-		w.checks = s.checks.Stats()
+	if checks := s.checks.Load(); checks.Used() {
+		w.checks = checks.Stats()
 	}
 	if g := s.gate.Load(); g != nil {
 		w.gateway = &gatewayMeter{g.Connections.Load(), g.Turned.Load(), g.Messages.Load(), g.Refusals.Load(), g.Held.Load(), g.Discarded.Load(),

@@ -37,13 +37,15 @@ type session struct {
 	unsaved  bool
 	tended   time.Time
 
-	checks  *check.Checks // nil when none is enabled; it has locks of its own
-	waiting atomic.Int64  // questions that wait for mu
-	trials  *trials
-	meter   *meter
-	asks    atomic.Pointer[policy.ServerStats] // of the policy sockets; nil before they are open
-	gate    atomic.Pointer[gateway.Stats]      // nil: there is no gateway
-	front   gatewayHealth
+	checks    atomic.Pointer[check.Checks] // as they are configured now; they have locks of their own
+	arf       check.ARFConfig              // as it was at the start
+	rechecked chan struct{}                // tells that there are others
+	waiting   atomic.Int64                 // questions that wait for mu
+	trials    *trials
+	meter     *meter
+	asks      atomic.Pointer[policy.ServerStats] // of the policy sockets; nil before they are open
+	gate      atomic.Pointer[gateway.Stats]      // nil: there is no gateway
+	front     gatewayHealth
 
 	mu     sync.Mutex // guards what follows: it is held for some dozen lines at most, and never over I/O
 	engine *Engine
@@ -70,9 +72,11 @@ const (
 )
 
 func newSession(d *Daemon, e *Engine, a *alarm, h *holds, history *store.Store, f *tail.Follower) *session {
-	return &session{Daemon: d, engine: e, alarm: a, holds: h, stops: h.stops, store: history, follower: f, ledger: policy.NewLedger(),
+	s := &session{Daemon: d, engine: e, alarm: a, holds: h, stops: h.stops, store: history, follower: f, ledger: policy.NewLedger(),
 		parser: exim.NewParser(d.zone), at: map[string]osm.Position{}, trials: newTrials(), meter: &e.Sink.(*record).meter,
-		live: e.Sink.(*record).live}
+		live: e.Sink.(*record).live, arf: d.cfg.Check.ARF, rechecked: make(chan struct{}, 1)}
+	s.openChecks(d.cfg.Check)
+	return s
 }
 
 // restore reads what was kept besides the history. What is damaged is told and left out: it is learned again.
@@ -197,7 +201,7 @@ func (s *session) due(b tail.Batch, now time.Time) bool {
 	if s.joiner.Holding() && pending < 2*store.BatchSize && now.Sub(s.flushed) < 10*saveAfter {
 		return false
 	}
-	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed() || s.holds.book.Changed() || s.stops.book.Changed() || len(s.complaints.events) > 0 || s.checksChanged()
+	changed := s.unsaved || pending > 0 || s.alarm.changed() || s.ledger.Changed() || s.holds.book.Changed() || s.stops.book.Changed() || len(s.complaints.events) > 0 || s.checks.Load().Changed()
 	return pending >= store.BatchSize || changed && (b.AtEnd || b.Idle) && now.Sub(s.flushed) >= saveAfter
 }
 

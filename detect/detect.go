@@ -46,16 +46,23 @@ const knownPhrases = 300_000
 
 // New makes a detector without any history.
 func New(cfg Config) *Detector {
-	d := &Detector{cfg: cfg, halfLife: time.Duration(cfg.HalfLife).Seconds(), senders: newTable[*sender](cfg.Senders),
+	d := &Detector{cfg: cfg, senders: newTable[*sender](cfg.Senders),
 		known: window.NewKnown(cfg.Known), phrases: window.NewKnown(knownPhrases), likeness: newLikeness(), accounts: newTable[*account](2 * cfg.Senders),
 		slots: make(slots, slotCells)}
+	d.Tune(cfg)
+	return d
+}
+
+// Tune puts other thresholds and weights into force. What is remembered stays, and so does how much that may be.
+func (d *Detector) Tune(cfg Config) {
+	cfg.Senders, cfg.Known = d.cfg.Senders, d.cfg.Known
+	d.cfg, d.halfLife = cfg, time.Duration(cfg.HalfLife).Seconds()
 	for f := range weights {
 		d.most[f] = weights[f].most
 		if w, ok := cfg.Weights[weights[f].name]; ok {
 			d.most[f] = float32(w)
 		}
 	}
-	return d
 }
 
 // Find weighs one message at its arrival. It counts the attempt whatever becomes of it; Learn follows with what was done.

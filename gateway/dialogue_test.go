@@ -293,7 +293,7 @@ func TestContent(t *testing.T) {
 			return osm.Verdict{Action: osm.Reject, Detail: "no spam", ID: "VX"}
 		}
 		return osm.Verdict{}
-	}, func(o *gateway.Options) { o.Content = 100_000 })
+	}, func(o *gateway.Options) { o.Content = func() int64 { return 100_000 } })
 	c := dial(t, f.addr)
 	c.hello()
 	letter := func(body, answer string) {

@@ -35,8 +35,8 @@ type Options struct {
 	// with the content that is known then. It keeps neither r nor the message in it, but may keep the content.
 	Ask func(ctx context.Context, r *policy.Request) osm.Verdict
 
-	// Content is how many bytes of a message Ask wants to see; 0: its header is enough.
-	Content int64
+	// Content tells how many bytes of a message Ask wants to see; 0: its header is enough. nil is always 0.
+	Content func() int64
 
 	// Tell is called with what becomes of a message that Ask was asked about at policy.Data; nil tells nobody. It must be
 	// quick, and keeps neither the Passage nor the message in it, but may keep their texts and lists.

@@ -121,7 +121,7 @@ func TestMemory(t *testing.T) {
 	s := newSink(t, nil)
 	cfg := settings(s.addr)
 	cfg.Limit.Memory = 1 << 20
-	f := newFront(t, cfg, nil, func(o *gateway.Options) { o.Content = 10 << 20 })
+	f := newFront(t, cfg, nil, func(o *gateway.Options) { o.Content = func() int64 { return 10 << 20 } })
 	send := func(lines int) string {
 		c := dial(t, f.addr)
 		c.hello()

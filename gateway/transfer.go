@@ -19,6 +19,7 @@ type transfer struct {
 	size    int64
 	kept    []byte // in the form of the wire, not sent yet
 	room    int64  // of the gateway's memory for it
+	content int64  // bytes that Ask wants to see; 0: the header is enough
 	judged  bool
 	whole   bool   // all of it was kept for the verdict
 	chunk   bool   // it goes by BDAT
@@ -58,6 +59,9 @@ func (s *session) newTransfer() *transfer {
 	}
 	t := s.spare
 	*t = transfer{s: s, check: checker{lineMost: int(s.g.cfg.Limit.TextLine)}, kept: s.g.buffers.get()}
+	if wants := s.g.options.Content; wants != nil {
+		t.content = wants()
+	}
 	s.busy.Store(true)
 	s.wire.end = s.g.options.Now().Add(time.Duration(s.g.cfg.Limit.Data))
 	s.wire.renew() // hurry may have changed it
@@ -66,7 +70,7 @@ func (s *session) newTransfer() *transfer {
 }
 
 // wanted is how much of a message is kept for its verdict.
-func (t *transfer) wanted() int { return max(headerMost, int(t.s.g.options.Content)) }
+func (t *transfer) wanted() int { return max(headerMost, int(t.content)) }
 
 // add takes the next piece of content, in the form of the wire; last tells that it is the last one.
 func (t *transfer) add(piece []byte, last bool) {
@@ -89,7 +93,7 @@ func (t *transfer) add(piece []byte, last bool) {
 		return
 	}
 	t.kept = append(t.kept, piece...)
-	if last || len(t.kept) >= t.wanted() || t.s.g.options.Content == 0 && headerEnd(t.kept) >= 0 {
+	if last || len(t.kept) >= t.wanted() || t.content == 0 && headerEnd(t.kept) >= 0 {
 		t.judge(last)
 	}
 }
@@ -154,7 +158,7 @@ func (t *transfer) judge(whole bool) {
 		r.Message.Recipients = append(r.Message.Recipients, p.text)
 	}
 	readHeader(t.kept, &r.Message)
-	if s.g.options.Content > 0 {
+	if t.content > 0 {
 		r.Content = bytes.Clone(t.plain()) // a check that is late reads on when the question is over
 	}
 	if whole {

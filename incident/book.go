@@ -58,6 +58,9 @@ func NewBook(cfg Config) *Book {
 	return &Book{cfg: cfg, byKey: map[subject]*Incident{}, found: map[osm.Key]*Incident{}, byID: map[string]*Incident{}, dirty: map[string]bool{}}
 }
 
+// Configure puts other settings into force.
+func (b *Book) Configure(cfg Config) { b.cfg = cfg }
+
 // Note files a message whose verdict is not to accept. What a person's block refuses is filed under what was found about the same
 // key, and under nothing when that is over. It returns its incident, which is valid until the book changes,
 // and whether that is new or has entered a new state; nil for a message that nothing was found about.

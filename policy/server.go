@@ -16,7 +16,7 @@ import (
 // ServerOptions are what a Server needs. Only Ask is required.
 type ServerOptions struct {
 	Ask      func(*Request) osm.Verdict // called from many goroutines at once; the Request is the server's
-	Quick    bool                       // Ask answers from memory
+	Quick    func() bool                // Ask answers from memory now; nil: never
 	Fallback osm.Verdict                // answered without asking when there is too much to do
 	Allowed  func(uid int) bool         // which users may ask over a unix socket; nil: whoever can open it
 	Most     int                        // connections served at once; 0 means 1,000. As many again get the fallback
@@ -111,7 +111,7 @@ func (s *Server) atOnce(c *connection, d *desk) (over bool) {
 		c.Close()
 		return true
 	}
-	if !s.options.Quick {
+	if s.options.Quick == nil || !s.options.Quick() {
 		return false
 	}
 	n, end := c.readNow(d.in)

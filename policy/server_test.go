@@ -112,7 +112,7 @@ func TestServer(t *testing.T) {
 		"write side shut": serverWriteSideShut, "bad requests": serverBadRequests, "other users": serverRefusesOtherUsers,
 		"many at once": serverManyAtOnce, "sent before": serverSentBefore} {
 		for _, quick := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, quick %v", name, quick), func(t *testing.T) { test(t, ServerOptions{Ask: rejectsBob, Quick: quick}) })
+			t.Run(fmt.Sprintf("%s, quick %v", name, quick), func(t *testing.T) { test(t, ServerOptions{Ask: rejectsBob, Quick: func() bool { return quick }}) })
 		}
 	}
 }

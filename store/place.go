@@ -116,7 +116,7 @@ func (s *Store) dayFor(t time.Time) (day, bool) {
 	if d > today+1 {
 		d = today
 	}
-	return d, d >= today-s.keep
+	return d, d >= today-day(s.keep.Load())
 }
 
 // dayAt is the writer of the day of t, nil when that is not kept.

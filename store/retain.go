@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 const (
@@ -13,6 +14,13 @@ const (
 	// freeAtOnce pages are given back at a time, so that no flush waits long.
 	freeAtOnce = 1000
 )
+
+// Limit sets how long history is kept and how large it may become; the rest of the settings is not looked at. It may be called at
+// any time.
+func (s *Store) Limit(cfg Config) {
+	s.keep.Store(int64(time.Duration(cfg.Keep) / (24 * time.Hour)))
+	s.maxSize.Store(int64(cfg.MaxSize))
+}
 
 // retain drops at most one day that is past its time or, when the database is too large, the oldest but today. DROP
 // TABLE only puts pages on the free list; a VACUUM would write the whole file anew.
@@ -34,8 +42,8 @@ func (s *Store) retain() error {
 		return nil
 	}
 	oldest, today := s.days[0], s.today()
-	tooOld := oldest < today-s.keep
-	tooLarge := (pages-free)*size > s.maxSize && oldest < today
+	tooOld := oldest < today-day(s.keep.Load())
+	tooLarge := (pages-free)*size > s.maxSize.Load() && oldest < today
 	if !tooOld && !tooLarge {
 		return nil
 	}

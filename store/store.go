@@ -15,6 +15,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -34,8 +35,8 @@ type Store struct {
 	migrations []migration
 	pieces     pieces
 
-	keep    day // how many days before today are kept
-	maxSize int64
+	keep    atomic.Int64 // how many days before today are kept
+	maxSize atomic.Int64
 	now     time.Time // of the last flush
 	clock   time.Time // of the last line
 	flushes int64
@@ -61,8 +62,8 @@ func Open(cfg Config, now time.Time, log *slog.Logger) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{log: log, keep: day(time.Duration(cfg.Keep) / (24 * time.Hour)), maxSize: int64(cfg.MaxSize), now: now,
-		clock: now, pieces: usualPieces(), batch: newBatch(), open: map[day]*dayWriter{}, strays: map[day]bool{}, due: map[day]time.Time{}}
+	s := &Store{log: log, now: now, clock: now, pieces: usualPieces(), batch: newBatch(), open: map[day]*dayWriter{}, strays: map[day]bool{}, due: map[day]time.Time{}}
+	s.Limit(cfg)
 	s.Reader = newReader(cfg.Path)
 	err := s.begin()
 	if errors.Is(kindOf(err), ErrDamaged) {

@@ -209,8 +209,9 @@ func (p *program) reload() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reload",
 		Short: "Make the running daemon read its configuration again",
-		Long: "Makes the running daemon read its configuration again. Rules and alerts change at once and nothing that was counted\n" +
-			"or learned is lost; other tables need a restart, and are named. A file with a mistake changes nothing.",
+		Long: "Makes the running daemon read its configuration again. Rules, alerts, actions, checks, held mail, the detection's thresholds and weights,\n" +
+			"how much history is kept and policy.mode change at once, and nothing that was counted or learned is lost; what needs a restart is\n" +
+			"named. A file with a mistake changes nothing.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := tell[web.Reloaded](c.Context(), p, http.MethodPost, "reload", nil)
