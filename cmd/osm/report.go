@@ -24,7 +24,8 @@ func (p *program) report() *cobra.Command {
 		Use:   "report",
 		Short: "Sum up who sent what, and what became of it",
 		Long: "Sums up the hours of a time span: by class, and the top accounts, logins, scripts, clients, sender domains and\n" +
-			"subjects. The rankings leave out mail from outside and bounces, unless --class asks for them.",
+			"subjects. The rankings leave out mail from outside and bounces, unless --class asks for them. What is found are messages\n" +
+			"that osm stopped, or would have stopped where it only watches.",
 		Example: "  osm report --since 7d\n  osm report --class script,login --limit 50\n  osm report --html report.html",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -188,7 +189,7 @@ func writeReport(w io.Writer, r *store.Report, width int) error {
 }
 
 func countHeads(first string) []string {
-	return []string{first, ">messages", ">recipients", ">delivered", ">deferred", ">failed", ">stopped", ">size"}
+	return []string{first, ">messages", ">recipients", ">delivered", ">deferred", ">failed", ">found", ">size"}
 }
 
 func countCells(first string, c store.Counts) []string {
