@@ -48,6 +48,21 @@ func BenchmarkFind(b *testing.B) {
 	}
 }
 
+// BenchmarkFindRead is what a replay pays in the one goroutine that judges: others have read the messages before.
+func BenchmarkFindRead(b *testing.B) {
+	all := office(500, 50_000)
+	d, prints := New(DefaultConfig()), make([]Prints, len(all))
+	for i := range all {
+		prints[i].Read(&all[i])
+		d.Find(&all[i])
+		d.Learn(&all[i], true)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		d.FindRead(&all[i%len(all)], &prints[i%len(all)])
+	}
+}
+
 func BenchmarkFindAndLearn(b *testing.B) {
 	all := office(500, 50_000)
 	d := New(DefaultConfig())
