@@ -117,6 +117,9 @@ func (d *Detector) answer(l *look, dl *osm.Delivery) {
 		s.refused.add(false, 1)
 		s.refusedSpam.add(false, 1)
 	case dl.Refusal == osm.NoSuchUser && dl.Outcome == osm.Failed:
+		if d.known.Add(window.Pair(s.hash+knownDead, hashText(dl.Recipient)), l.now) {
+			break // a shop that tells its owner at a dead address has one of these, not a list of them
+		}
 		e.answers++
 		e.unknown++
 		e.deadRun = s.died(e.deadRun, true)

@@ -97,3 +97,30 @@ func TestFormUnderAnotherName(t *testing.T) {
 		}
 	}
 }
+
+// TestOneDeadAddress: a shop that tells its owner of every order at an address that does not exist has one dead address, not a list of them.
+func TestOneDeadAddress(t *testing.T) {
+	for _, c := range []struct {
+		to   func(i int) string
+		want bool
+	}{{func(int) string { return "owner@gone.example" }, false}, {stranger, true}} {
+		w := newTown(t)
+		for i := range 100 {
+			for n, to := range []string{fmt.Sprintf("customer%d@mail.example", i), c.to(i)} {
+				w.pass(10 * time.Minute)
+				m := w.shop("Your order", to)
+				w.d.Find(m)
+				w.d.Learn(m, true)
+				answer := &osm.Delivery{Time: w.now.Add(time.Second), Recipient: to, Original: to, Remote: true}
+				if n == 1 {
+					answer.Outcome, answer.Refusal = osm.Failed, osm.NoSuchUser
+				}
+				w.d.Delivery(m, answer)
+			}
+		}
+		s := w.d.named(osm.Key{Kind: osm.KeyScript, Value: "/home/site/shop"})
+		if got := telling(s.familiar.deadRun) > 0; got != c.want {
+			t.Errorf("bounces of %s and so on: a run of %.1f after %.0f of %.0f", c.to(0), s.familiar.deadRun, s.familiar.unknown, s.familiar.answers)
+		}
+	}
+}

@@ -46,6 +46,7 @@ const (
 	knownSubject            // templates of an account
 	knownNetwork            // networks of an account
 	knownSender             // envelope senders of a sender
+	knownDead               // recipients of a sender that do not exist
 )
 
 const seed = 0x6f736d // "osm": hashes are the same after a restart

@@ -138,7 +138,7 @@ var weights = [facts]weight{
 		"another sender of the same account was stopped in the last days, and this script is new",
 		"intruders leave more than one door open"},
 	refused: {"refused", answers, 8,
-		"a run of recipients that receivers refuse as unknown: 1.8 times the sender's own share, never taken for less than 10 %; that of a program which has written to hundreds of strangers for not less than 4 %",
+		"a run of recipients, each counted once, that receivers refuse as unknown: 1.8 times the sender's own share, never taken for less than 10 %; that of a program which has written to hundreds of strangers for not less than 4 %",
 		"bought lists are full of dead addresses"},
 	refusedAsSpam: {"refused-as-spam", answers, 8,
 		"a run of refusals that say spam, a block list, or too much mail: four times the sender's own share, never taken for less than 2 %",
