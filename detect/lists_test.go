@@ -124,3 +124,32 @@ func TestOneDeadAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestHardlyUsedMailbox: where somebody usually is, one message of long ago tells little, and that he writes many from elsewhere today tells
+// no more.
+func TestHardlyUsedMailbox(t *testing.T) {
+	weight := func(past int) float32 {
+		w := newTown(t)
+		bert := func(client, to string) *osm.Message {
+			m := w.thief(client, "We have moved", to)
+			m.Login, m.Sender = "bert@site.example", "bert@site.example"
+			return m
+		}
+		for range past {
+			w.pass(time.Hour)
+			m := bert("198.51.100.8", "friend1@far.example")
+			m.Subject = "lunch"
+			w.accept(m)
+		}
+		for range 9 {
+			w.pass(24 * time.Hour)
+			w.accept(w.anna("Re: lunch", "friend1@far.example"))
+		}
+		w.leak(5, func(i int) *osm.Message { return bert("203.0.113.9", stranger(i)) })
+		w.d.Find(bert("203.0.113.9", stranger(5)))
+		return w.d.look.weights[newNetwork]
+	}
+	if once, often := weight(1), weight(20); once == 0 || once >= often {
+		t.Errorf("a new network weighs %.2f after one message and %.2f after twenty", once, often)
+	}
+}

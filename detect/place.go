@@ -85,7 +85,8 @@ func (d *Detector) place(l *look) {
 	if m.Country != "" {
 		l.country, _ = s.find(countries, &s.recent.country, hashText(m.Country), l.now)
 	}
-	sure := l.confident * min(float32(window.Elapsed(s.first, l.now))/(7*day)+0.2, 1)
+	past := s.newNetwork.all // whose messages tell what is usual for him; those of today may be the thief's own
+	sure := min(l.confident, past/(past+1)) * min(float32(window.Elapsed(s.first, l.now))/(7*day)+0.2, 1)
 	if m.Helo != "" {
 		d.device(l, sure)
 	}
