@@ -33,6 +33,24 @@ const (
 	runOfBad  = 24 // where a run of refusals is beyond doubt
 )
 
+// What one answer tells of a list: whether it is one with 4 % dead addresses at most, rather than one with 15 % or more; and whether it is
+// one that 0.2 % refuse as spam at most, rather than one that 3 % do.
+const (
+	aliveAddress = 0.122  // log(0.96/0.85)
+	deadAddress  = -1.322 // log(0.04/0.15)
+	takenMail    = 0.0285 // log(0.998/0.97)
+	spurnedMail  = -2.708 // log(0.002/0.03)
+)
+
+// isWelcome is how surely the answers of late are those that a list of the sender's own gets, 0 to 1: some two hundred good ones, and more
+// where there are bad ones among them.
+func (l *look) isWelcome() float32 {
+	e := l.slot
+	good := e.answers - e.unknown - e.spam
+	sure := min(aliveAddress*good+deadAddress*e.unknown, takenMail*good+spurnedMail*e.spam)
+	return min(max(sure, 0)/listLimit, 1)
+}
+
 // died follows the recipients that do not exist.
 func (s *sender) died(run float32, is bool) float32 {
 	if !is && run == 0 {

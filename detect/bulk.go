@@ -104,20 +104,21 @@ func (d *Detector) crowd(l *look) float32 {
 }
 
 // flooding is how far the number of new recipients is beyond what even a good list explains: from several hundred on when the
-// mail comes from a person as it always does, sooner when it comes from elsewhere; of strangers alone from a part of that on, of a
-// list of the sender's own from three times as many on.
+// mail comes from a person as it always does, sooner when it comes from elsewhere; of strangers alone from a part of that on, unless
+// their servers have taken hundreds of such messages from where he always is; of a list of the sender's own from three times as many on.
 func (d *Detector) flooding(l *look, fresh float32) float32 {
 	w, s := &l.weights, l.s
 	odd := min((w[newNetwork]+w[newAddress]+w[newHelo])/1.2, 1)
 	fresh /= 1 + 2*l.isOwn()
-	bought := 1 + 2*l.isBought()
+	welcome := l.isWelcome() * (1 - odd)
+	bought := 1 + 2*l.isBought()*(1-welcome)
 	elsewhere := logPart(fresh*bought/180, 3) * odd
 	switch {
 	case l.m.Class != osm.Login:
 		return elsewhere
 	case s.newRecipient.all < 20:
 		// He is new, or was there all the time and hardly ever wrote: all are strangers to him.
-		return max(elsewhere, logPart(fresh/600, 2.5)*max(d.young(s.first, l.now), idle(s, l.now)))
+		return max(elsewhere, logPart(fresh/(600*(1+2*welcome)), 2.5)*max(d.young(s.first, l.now), idle(s, l.now)))
 	case s.newRecipient.of(0.25, 12) > 0.4:
 		return elsewhere
 	}

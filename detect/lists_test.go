@@ -10,21 +10,33 @@ import (
 )
 
 // TestOwnListIsNoBoughtOne: a person's one mailing from her new phone, some of it to those she knows, goes out; the same to strangers
-// alone does not.
+// alone does not, nor does what the receivers take without a word go on for ever.
 func TestOwnListIsNoBoughtOne(t *testing.T) {
-	for known, want := range map[int]bool{0: false, 4: true} { // every so many-th is a friend
+	for _, c := range []struct{ friends, dead, atLeast, below int }{ // every so many-th is a friend, or does not exist
+		{4, 0, 400, 401}, {0, 8, 50, 400}, {0, 0, 300, 1000},
+	} {
 		w, dice := newTown(t), rand.New(rand.NewPCG(1, 2))
-		got := w.leak(400, func(i int) *osm.Message {
-			to := stranger(i)
-			if known > 0 && dice.IntN(known) == 0 {
+		got := 0
+		for ; got < c.below; got++ {
+			to := stranger(got)
+			if c.friends > 0 && dice.IntN(c.friends) == 0 {
 				to = fmt.Sprintf("friend%d@far.example", dice.IntN(10))
 			}
 			m := w.anna("We have moved", to)
 			m.Client = w.thief("198.51.7.20", "", to).Client
-			return m
-		})
-		if all := got == 400; all != want {
-			t.Errorf("with every %d-th known, %d of 400 go out: %+v", known, got, w.last)
+			w.pass(20 * time.Second)
+			if w.last = w.d.Find(m); w.last.Action != osm.Accept {
+				break
+			}
+			w.d.Learn(m, true)
+			answer := &osm.Delivery{Time: m.Time.Add(time.Second), Outcome: osm.Delivered, Recipient: to, Original: to, Remote: true}
+			if c.dead > 0 && got%c.dead == 0 {
+				answer.Outcome, answer.Refusal = osm.Failed, osm.NoSuchUser
+			}
+			w.d.Delivery(m, answer)
+		}
+		if got < c.atLeast || got >= c.below && c.friends == 0 {
+			t.Errorf("with every %d-th known and every %d-th dead, %d go out: %+v", c.friends, c.dead, got, w.last)
 		}
 	}
 }
