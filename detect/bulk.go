@@ -104,8 +104,8 @@ func (d *Detector) crowd(l *look) float32 {
 }
 
 // flooding is how far the number of new recipients is beyond what even a good list explains: from several hundred on when the
-// mail comes from a person as it always does, sooner when it comes from elsewhere; of strangers alone from a part of that on, unless
-// their servers have taken hundreds of such messages from where he always is; of a list of the sender's own from three times as many on.
+// mail comes from a person as it always does, sooner when it comes from elsewhere; of strangers alone from a part of that on; of a
+// list of the sender's own from three times as many on, and of strangers who took hundreds of it from where he always is.
 func (d *Detector) flooding(l *look, fresh float32) float32 {
 	w, s := &l.weights, l.s
 	odd := min((w[newNetwork]+w[newAddress]+w[newHelo])/1.2, 1)

@@ -93,7 +93,7 @@ var weights = [facts]weight{
 		"new recipients in one message of at least 6, against the sizes of earlier messages; half of it when nothing else is odd, but for a new sender with a list of strangers alone",
 		"blind copies to dozens are an old trick to be under message limits"},
 	flood: {"flood", burst, 3,
-		"new recipients within two days: from 180 on when the network, address or HELO name is not a habit, from 400 on for a person as always (both a third of that where all are strangers to him and his account, and their servers have not yet taken hundreds of the messages with hardly a refusal), from 600 on for one who is new or hardly ever wrote; of a list of the sender's own from three times as many on",
+		"new recipients within two days: from 180 on when the network, address or HELO name is not a habit, from 400 on for a person as always (both a third of that where all are strangers to him and his account), from 600 on for one who is new or hardly ever wrote; of a list of the sender's own from three times as many on, and of strangers too, as far as the place is the usual one, once hundreds of receivers have taken it with hardly a refusal",
 		"even a good list of that size is not mailed by hand, and not from somewhere new"},
 	newNetwork: {"new-network", place, 4,
 		"a client network (IPv4 /24, IPv6 /48) that this login has not used on an earlier day, weighed by how often he changes",
