@@ -12,10 +12,11 @@ import (
 	"osm/store"
 )
 
-// A simulated account sends at least so many messages in the days that are kept; in a small world it is a third more.
+// A simulated account sends at least so many messages in the days that are kept, whatever the hour and the weekday of now; in a small
+// world it is half as many again.
 const (
 	filledDays   = 30
-	perAccount   = 1680
+	perAccount   = 1500
 	filledAtOnce = store.BatchSize
 	verdictOneOf = 40 // wanted mail, too, is looked at closely at times
 	notedOneOf   = 64
