@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"net/netip"
-
 	"osm"
 	"osm/detect"
 	"osm/enrich"
@@ -96,7 +94,7 @@ func (e *Engine) follow(ev *track.Event, b *Batch) bool {
 		e.delivery(ev.Message, ev.Delivery)
 	default:
 		if entry := ev.Entry; entry != nil && entry.Kind == exim.AuthFailure {
-			client, _ := netip.ParseAddr(entry.IP) // an invalid address is no client
+			client, _ := exim.ParseIP(entry.IP) // an invalid address is no client
 			e.Detect.AuthFailure(entry.Time, entry.Login, client)
 		}
 		return false

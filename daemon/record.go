@@ -3,7 +3,6 @@ package daemon
 import (
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"osm"
@@ -86,7 +85,7 @@ func (r *record) Other(entry *exim.Entry, ev *track.Event) {
 	}
 	e := store.Event{Time: r.last, Kind: kind, ID: entry.ID, Login: entry.Login, Sender: exim.Unescape(entry.Sender),
 		Recipient: exim.Unescape(entry.Address), Text: exim.Unescape(entry.Answer)}
-	e.Client, _ = netip.ParseAddr(entry.IP) // an address that can't be read is left out
+	e.Client, _ = exim.ParseIP(entry.IP) // an address that can't be read is left out
 	switch kind {
 	case store.Unknown, store.Forged:
 		e.ID, e.Text = "", cut(entry.Line)

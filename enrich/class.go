@@ -206,13 +206,11 @@ func (e *Enricher) local(domain string) bool {
 
 // domainOf is the domain of an address in lower case, "" when it has none.
 func domainOf(address string) string {
-	for i := len(address) - 1; i >= 0; i-- {
-		switch c := address[i]; {
-		case c == '@':
-			return address[i+1:]
-		case 'A' <= c && c <= 'Z' || c >= utf8.RuneSelf: // seldom
-			return strings.ToLower(osm.Domain(address))
+	domain := osm.Domain(address)
+	for i := range len(domain) {
+		if c := domain[i]; 'A' <= c && c <= 'Z' || c >= utf8.RuneSelf { // seldom
+			return strings.ToLower(domain)
 		}
 	}
-	return ""
+	return domain
 }

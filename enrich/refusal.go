@@ -16,7 +16,8 @@ type classifier struct {
 // table is rows of phrases, ready to be searched.
 type table struct {
 	*phrases
-	rows []refusalRow
+	rows  []refusalRow
+	known memo
 }
 
 func newClassifier() *classifier {
@@ -28,7 +29,7 @@ func newTable(rows []refusalRow) *table {
 	for i, r := range rows {
 		lists[i] = r.phrases
 	}
-	return &table{newPhrases(lists), rows}
+	return &table{phrases: newPhrases(lists), rows: rows, known: newMemo()}
 }
 
 // kind classifies one deferral or failure. own are domains that may occur in the text and say nothing: the recipient's,
@@ -53,12 +54,20 @@ func (c *classifier) kind(text string, own [2]string) osm.Refusal {
 
 // mentions tells whether a domain is written in a text, in whatever case.
 func mentions(text, domain string) bool {
-	for i := 0; i+len(domain) <= len(text); i++ {
-		if text[i]|0x20 == domain[0]|0x20 && strings.EqualFold(text[i:i+len(domain)], domain) {
+	dot := strings.IndexByte(domain, '.')
+	if dot < 0 {
+		return strings.Contains(strings.ToLower(text), strings.ToLower(domain))
+	}
+	for i := 0; ; i++ { // of texts, few bytes are dots
+		n := strings.IndexByte(text[i:], '.')
+		if n < 0 {
+			return false
+		}
+		i += n
+		if start, end := i-dot, i-dot+len(domain); start >= 0 && end <= len(text) && strings.EqualFold(text[start:end], domain) {
 			return true
 		}
 	}
-	return false
 }
 
 // splitReply takes apart what Exim writes around a reply: "SMTP error from remote mail server after RCPT TO:<a@b>:
@@ -130,100 +139,23 @@ func readCodes(s string) (code int, enhanced, words string) {
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
-// kind is that of the first row of which a phrase occurs, NotRefused when none does. The codes that begin each line
-// of a reply, and addresses, are left out.
-func (t *table) kind(words string, own [2]string) osm.Refusal {
-	s := search{row: none}
-	for line := range strings.SplitSeq(words, "\n") {
-		s.feed(t.phrases, space)
-		_, _, line = readCodes(line)
-		for line != "" {
-			line = t.token(&s, line, own)
+// kind is that of the first row of which a phrase occurs, NotRefused when none does. Addresses and the like are left out, and
+// without them receivers say the same again and again: they are searched through once.
+func (t *table) kind(text string, own [2]string) osm.Refusal {
+	print := t.known.print(text, own)
+	row, known := t.known.row(print)
+	if !known {
+		s := search{row: none}
+		for words := newWords(text, own); words.next(); {
+			s.word(t.phrases, words.word)
 		}
-		s.feed(t.phrases, space)
+		row = s.row
+		t.known.keep(print, row)
 	}
-	if s.row == none {
+	if row == none {
 		return osm.NotRefused
 	}
-	return t.rows[s.row].kind
-}
-
-// token feeds what is at the start of line and returns the rest.
-func (t *table) token(s *search, line string, own [2]string) (rest string) {
-	switch line[0] {
-	case '<':
-		if n := bracketed(line); strings.IndexByte(line[:n], '@') >= 0 {
-			s.feed(t.phrases, space)
-			return line[n:]
-		}
-	case '"':
-		if n := quoted(line); strings.HasPrefix(line[n:], "@") { // a local part
-			s.feed(t.phrases, space)
-			line = line[n:]
-		}
-	}
-	n, at, dot := 0, false, false
-	for n < len(line) && (nameByte(line[n]) || line[n] == '@') {
-		at, dot = at || line[n] == '@', dot || line[n] == '.'
-		n++
-	}
-	n = max(n, 1)
-	w := line[:n]
-	if at {
-		s.feed(t.phrases, space)
-		return line[n:]
-	}
-	if dot {
-		if name := strings.Trim(w, ".-:/"); hostName(name, own) {
-			s.word(t.phrases, listName(name, own))
-			return line[n:]
-		}
-	}
-	for i := range len(w) {
-		s.feed(t.phrases, symbol(w[i]))
-	}
-	return line[n:]
-}
-
-// nameByte is a byte of an address or of a host's name. An underscore is one, since host names in addresses have them.
-func nameByte(c byte) bool {
-	return symbol(c) != space || c == '.' || c == '-' || c == '_' || c == '+' || c == '='
-}
-
-// hostName tells whether a word is the name of a host or one of the message's own domains. Words like RESOLVER.ADR and
-// ends of sentences without a space ("unknown.See") are none: receivers write names in small letters.
-func hostName(w string, own [2]string) bool {
-	dot := strings.LastIndexByte(w, '.')
-	if dot < 1 {
-		return false
-	}
-	for _, d := range own {
-		if d != "" && strings.EqualFold(w, d) {
-			return true
-		}
-	}
-	top := w[dot+1:]
-	for i := range len(w) {
-		if 'A' <= w[i] && w[i] <= 'Z' {
-			return false
-		}
-	}
-	return len(top) >= 2 && !strings.ContainsAny(top, "0123456789_+=")
-}
-
-// listName is the word for a block list's host name, "" for any other and for the message's own domains.
-func listName(name string, own [2]string) string {
-	for _, d := range own {
-		if d != "" && strings.EqualFold(name, d) {
-			return ""
-		}
-	}
-	for _, list := range blockLists {
-		if rest, ok := strings.CutSuffix(name, list); ok && (rest == "" || strings.HasSuffix(rest, ".")) {
-			return listWord
-		}
-	}
-	return ""
+	return t.rows[row].kind
 }
 
 // byEnhanced reads an enhanced status code (RFC 3463, and Microsoft's longer ones).

@@ -279,6 +279,10 @@ func FuzzRefusal(f *testing.F) {
 		if k == osm.NotRefused || k > osm.Other {
 			t.Errorf("kind %d", k)
 		}
+		c.replies.known = newMemo() // what is remembered is what is found
+		if again := c.kind(text, own); again != k {
+			t.Errorf("%s, and without memory %s", k, again)
+		}
 		// An address before a reply never changes what the reply means.
 		if strings.ContainsAny(local, "<>\"\\\n@ ") || strings.Contains(text, "error from remote") || text == "" || strings.Contains(text, "LMTP") {
 			return

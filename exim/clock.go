@@ -12,10 +12,11 @@ import "time"
 type clock struct {
 	zone *time.Location
 
-	hour    [13]byte // "2026-11-23 08": what civil and offset were computed for
-	civil   int64    // that hour's start as Unix seconds, if its time were UTC
-	offset  int64    // of zone in that hour, seconds east of Greenwich
-	regular bool     // one offset is valid for the whole hour
+	hour    [13]byte  // "2026-11-23 08": what civil and offset were computed for
+	words   [2]uint64 // its first and its last eight bytes
+	civil   int64     // that hour's start as Unix seconds, if its time were UTC
+	offset  int64     // of zone in that hour, seconds east of Greenwich
+	regular bool      // one offset is valid for the whole hour
 
 	fixed       *time.Location // the zone that a line bore last
 	fixedOffset int64
@@ -36,6 +37,34 @@ type stamp struct {
 	millis bool
 	month  time.Month // set when there is no year: unix is then the time within the day, and zone the parser's
 	day    int
+}
+
+// plainTime is a time as most lines bear it, and the space behind it.
+const plainTime = "2026-11-23 08:27:00 "
+
+// plain reads the time of a line that is like most: of the hour of the one before, without a fraction or a zone. ok is false
+// where it is not, or where more is needed to settle it.
+func (c *clock) plain(s string) (at time.Time, ok bool) {
+	if len(s) <= len(plainTime) || !c.regular || word(s) != c.words[0] || word(s[5:]) != c.words[1] {
+		return at, false
+	}
+	if next := s[20]; s[19] != ' ' || next == '+' || next == '-' {
+		return at, false
+	}
+	minute, ok1 := twoDigits(s[14:])
+	second, ok2 := twoDigits(s[17:])
+	if !ok1 || !ok2 || s[13] != ':' || s[16] != ':' || minute > 59 || second > 59 {
+		return at, false
+	}
+	c.last = c.civil + int64(minute)*60 + int64(second) - c.offset
+	return time.Unix(c.last, 0).In(c.zone), true
+}
+
+// word is the 8 bytes that s begins with as one number.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // read reads Exim's time at the start of s. It returns the index of what follows the space behind it, 0 if s starts
@@ -95,6 +124,7 @@ func (c *clock) enter(s string) bool {
 		return false
 	}
 	copy(c.hour[:], s)
+	c.words = [2]uint64{word(s), word(s[5:])}
 	c.civil = t.Unix()
 	first, _, n := c.offsets(c.civil)
 	end, _, m := c.offsets(c.civil + 3599)

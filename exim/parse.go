@@ -36,14 +36,13 @@ func (p *Parser) SetLatest(t time.Time) { p.clock.latest = t }
 // the kind Unknown. It does not allocate, except for the zone of a line that differs from that of the one before.
 func (p *Parser) Parse(line string, e *Entry) {
 	e.reset(line)
-	at, i := p.clock.read(line)
-	if i == 0 {
-		if at, i = p.syslog(line, e); i == 0 {
+	var at stamp
+	i := len(plainTime)
+	when, plain := p.clock.plain(line)
+	if !plain {
+		if at, i = p.stamp(line, e); i == 0 {
 			undated(line, e)
 			return
-		}
-		if own, n := p.clock.read(line[i:]); n > 0 {
-			at, i = own, i+n
 		}
 	}
 	if i < len(line) && line[i] == '[' {
@@ -59,18 +58,37 @@ func (p *Parser) Parse(line string, e *Entry) {
 		e.Line, e.Kept = line, true
 	}
 	e.ID, e.Text = line[id:end], line[i:]
-	e.Millis = at.millis
-	e.Time = p.clock.settle(&at, e.ID, arrival)
+	if e.Time = when; !plain {
+		e.Millis = at.millis
+		e.Time = p.clock.settle(&at, e.ID, arrival)
+	}
 	switch {
 	case e.Piece > 1:
 		e.Kind = Continuation
 	case e.ID != "":
 		ofMessage(line, i, e)
+	case strings.HasPrefix(e.Text, cwd):
+		e.Kind = Submission
+		submission(line, i, e)
 	case p.Skim && strings.HasPrefix(e.Text, connectionFrom):
 		e.Kind = Connection
 	default:
 		remark(line, i, e)
 	}
+}
+
+// stamp reads the time that a line begins with, Exim's own or syslog's. next is 0 where there is none.
+func (p *Parser) stamp(line string, e *Entry) (at stamp, next int) {
+	if at, next = p.clock.read(line); next > 0 {
+		return at, next
+	}
+	if at, next = p.syslog(line, e); next == 0 {
+		return at, 0
+	}
+	if own, n := p.clock.read(line[next:]); n > 0 {
+		at, next = own, next+n
+	}
+	return at, next
 }
 
 // connectionFrom is how most lines begin that are about no message.

@@ -2,6 +2,9 @@ package exim
 
 import "strings"
 
+// cwd is how a submission begins.
+const cwd = "cwd="
+
 // argsMark stands between the folder and the arguments of a submission: "cwd=/home/alice 3 args: /usr/sbin/sendmail -t".
 const argsMark = " args: "
 
@@ -9,7 +12,7 @@ const argsMark = " args: "
 // and so can the arguments. The right mark is the last one with as many arguments behind it as it says; where none fits
 // (Exim cuts long lists) the last one.
 func submission(s string, i int, e *Entry) {
-	i += len("cwd=")
+	i += len(cwd)
 	m, ok := nextMark(s, i, i)
 	if !ok {
 		e.Dir, e.Forged = s[i:], TornCwd
@@ -31,18 +34,22 @@ type mark struct {
 
 // nextMark finds the first mark at or behind s[from:], in a folder that begins at s[dir].
 func nextMark(s string, dir, from int) (mark, bool) {
-	for {
-		n := strings.Index(s[from:], argsMark)
+	for end := from; ; { // colons are rare in these lines, unlike spaces
+		n := strings.IndexByte(s[end:], ':')
 		if n < 0 {
 			return mark{}, false
 		}
-		from += n
-		digit := from
+		end += n + 1
+		start := end - len(" args:")
+		if start < from || !strings.HasPrefix(s[start:], argsMark) {
+			continue
+		}
+		end++
+		digit := start
 		for digit > dir && '0' <= s[digit-1] && s[digit-1] <= '9' {
 			digit--
 		}
-		end := from + len(argsMark)
-		if count, length := number(s[digit:from]); length > 0 && digit > dir && s[digit-1] == ' ' {
+		if count, length := number(s[digit:start]); length > 0 && digit > dir && s[digit-1] == ' ' {
 			return mark{digit - 1, end, count}, true
 		}
 		from = end

@@ -12,7 +12,7 @@ import (
 type sequence struct {
 	*Reader
 	files   []string // that are not yet read to their end
-	streams []<-chan item
+	streams []stream
 	first   int64 // time of the first line; math.MinInt64 when unknown
 	chunk   Chunk // what has not been given out of the current chunk
 	time    int64 // of the chunk's first line
@@ -25,14 +25,12 @@ func (s *sequence) receive(ctx context.Context) (item, bool) {
 		for len(s.streams) < min(2, len(s.files)) {
 			s.streams = append(s.streams, s.stream(ctx, s.files[len(s.streams)]))
 		}
-		select {
-		case i, ok := <-s.streams[0]:
-			if ok {
-				return i, true
-			}
+		if i, ok := s.streams[0].next(ctx); ok {
+			return i, true
+		}
+		if ctx.Err() == nil {
+			s.streams[0].close()
 			s.files, s.streams = s.files[1:], s.streams[1:]
-		case <-ctx.Done():
-			return item{}, false
 		}
 	}
 	return item{}, false

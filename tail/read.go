@@ -18,6 +18,7 @@ type ReadOptions struct {
 	Size    int       // bytes of a chunk; 0 means 1 MB
 	Ahead   int       // chunks read ahead of each file that is being read; 0 means twice the processors
 	MaxLine int       // bytes; longer lines are cut; 0 means 1 MB
+	Here    bool      // plain files are read by whoever asks for a chunk: cheaper where several goroutines take turns in it
 	Stdin   io.Reader // what "-" reads; nil means that "-" is an error
 	// Time gives a line's time, ok false for a line that bears none: it then goes with the line before. With it, logs
 	// that overlap in time (of two servers) are merged by time; without it they are read one after the other. It is
@@ -100,9 +101,19 @@ func (r *Reader) Chunks(ctx context.Context) iter.Seq2[Chunk, error] {
 		inner, cancel := context.WithCancel(ctx)
 		defer r.running.Wait()
 		defer cancel()
+		defer r.close()
 		m := merger{Reader: r, yield: yield}
 		if m.run(inner) && ctx.Err() != nil {
 			yield(Chunk{}, ctx.Err())
+		}
+	}
+}
+
+// close gives up what has not been read to its end.
+func (r *Reader) close() {
+	for _, log := range r.logs {
+		for _, s := range log.streams {
+			s.close()
 		}
 	}
 }
@@ -129,64 +140,134 @@ type item struct {
 	err   error
 }
 
-// stream starts to read a file on a goroutine of its own.
-func (r *Reader) stream(ctx context.Context, name string) <-chan item {
+// stream is a file that is being read: by a goroutine of its own, or by whoever asks.
+type stream struct {
+	items <-chan item
+	here  *text
+}
+
+// stream begins to read a file.
+func (r *Reader) stream(ctx context.Context, name string) stream {
+	if r.Here && name != "-" {
+		if t, ok := r.plain(name); ok {
+			return stream{here: t}
+		}
+	}
 	out := make(chan item, r.Ahead)
 	work := func() {
 		defer close(out)
-		if err := r.produce(ctx, name, out); err != nil {
-			send(ctx, out, item{err: fmt.Errorf("read log %s: %w", name, err)})
-		}
+		r.produce(ctx, name, out)
 	}
 	if name == "-" {
 		go work() // not waited for: nothing can stop a read of a terminal
 	} else {
 		r.running.Go(work)
 	}
-	return out
+	return stream{items: out}
 }
 
-func send(ctx context.Context, out chan<- item, i item) bool {
+// next is the stream's next chunk, or the error that it ends with; ok is false when it has ended or ctx is done.
+func (s *stream) next(ctx context.Context) (i item, ok bool) {
+	if s.here != nil {
+		return s.here.next()
+	}
 	select {
-	case out <- i:
-		return true
+	case i, ok = <-s.items:
+		return i, ok
 	case <-ctx.Done():
-		return false
+		return item{}, false
+	}
+}
+
+// close gives up a file that is read by whoever asks. One with a goroutine ends with its context.
+func (s *stream) close() {
+	if s.here != nil {
+		s.here.close()
 	}
 }
 
 // produce sends a file's chunks until it ends or ctx is done.
-func (r *Reader) produce(ctx context.Context, name string, out chan<- item) error {
-	in := r.Stdin
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return errors.Unwrap(err)
-		}
-		defer file.Close()
-		in = file
+func (r *Reader) produce(ctx context.Context, name string, out chan<- item) {
+	var t *text
+	if name == "-" {
+		t = r.text(name, r.Stdin, nil)
+	} else if file, err := os.Open(name); err == nil {
+		t = r.text(name, file, file)
+	} else {
+		t = &text{failed: fmt.Errorf("read log %s: %w", name, errors.Unwrap(err))}
 	}
-	text, _ := unpack(&counted{in, &r.done})
-	defer closeStream(text)
-	split := newSplitter(r.Size, r.MaxLine, r.memory)
-	for offset := int64(0); ; {
-		p, err := split.next(text, 1<<62)
+	defer t.close()
+	for i, ok := t.next(); ok; i, ok = t.next() {
+		select {
+		case out <- i:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// plain opens a regular file that is not compressed; ok is false for all others, and for one that can't be opened.
+func (r *Reader) plain(name string) (t *text, ok bool) {
+	info, err := os.Stat(name) // to open a pipe waits for its writer
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, false
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, false
+	}
+	if t = r.text(name, file, file); t.packed {
+		t.close()
+		return nil, false
+	}
+	return t, true
+}
+
+// text is a file's chunks, one after the other.
+type text struct {
+	*Reader
+	name   string
+	file   io.Closer // nil for Stdin
+	plain  io.Reader
+	packed bool
+	split  splitter
+	offset int64
+	failed error // what it ends with
+	ended  bool
+}
+
+func (r *Reader) text(name string, in io.Reader, file io.Closer) *text {
+	t := &text{Reader: r, name: name, file: file, split: newSplitter(r.Size, r.MaxLine, r.memory)}
+	t.plain, t.packed = unpack(&counted{in, &r.done})
+	return t
+}
+
+// next is the next chunk, or the error that the file ends with.
+func (t *text) next() (i item, ok bool) {
+	for !t.ended && t.failed == nil {
+		p, err := t.split.next(t.plain, 1<<62)
 		if err == io.EOF {
-			p = split.last()
+			p, t.ended = t.split.last(), true
+		} else if err != nil {
+			t.failed = fmt.Errorf("read log %s: %w", t.name, err)
 		}
 		if p.size > 0 {
-			c := Chunk{Text: p.text, File: name, Offset: offset, Cut: p.cut, CutBytes: p.cutBytes,
-				buf: p.buf, free: r.free}
-			offset += p.size
-			if !send(ctx, out, item{chunk: c}) {
-				return nil
-			}
+			c := Chunk{Text: p.text, File: t.name, Offset: t.offset, Cut: p.cut, CutBytes: p.cutBytes, buf: p.buf, free: t.free}
+			t.offset += p.size
+			return item{chunk: c}, true
 		}
-		if err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
+	}
+	err := t.failed
+	t.failed, t.ended = nil, true
+	return item{err: err}, err != nil
+}
+
+func (t *text) close() {
+	if t.plain != nil {
+		closeStream(t.plain)
+	}
+	if t.file != nil {
+		t.file.Close() // it was only read
 	}
 }
 

@@ -1,7 +1,6 @@
 package track
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -21,8 +20,8 @@ func (b *Batch) fillMessage(m *osm.Message, e *exim.Entry) int64 {
 	m.MessageID, m.Parent, m.Queue, m.Size = e.MessageID, e.Parent, e.Queue, e.Size
 	if e.IP == "" {
 		m.User = e.User // over SMTP U= is what the client's ident service says (spec 14.19): worth nothing
-	} else if a, err := netip.ParseAddr(e.IP); err == nil {
-		m.Client = a.Unmap()
+	} else {
+		m.Client, _ = exim.ParseIP(e.IP) // an address that can't be read is left out
 	}
 	b.recipients = b.recipients[:0]
 	for r := range exim.EachRecipient(e.Recipients) {
@@ -75,9 +74,7 @@ func fillDelivery(d *osm.Delivery, e *exim.Entry) {
 	d.Host, d.Port = e.Host, e.Port
 	d.Code, d.Enhanced, d.Text = e.Code, e.Enhanced, e.Answer
 	if e.IP != "" {
-		if a, err := netip.ParseAddr(e.IP); err == nil {
-			d.IP = a.Unmap()
-		}
+		d.IP, _ = exim.ParseIP(e.IP)
 	}
 	if strings.IndexByte(e.Line, '\\') >= 0 {
 		for _, s := range deliveryStrings(d) {

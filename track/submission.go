@@ -166,6 +166,9 @@ func hasFolder(path, name string) bool {
 // arguments are the caller's words: where a quoted one begins the rest can't be told apart, and it is taken for a
 // submission.
 func readArgs(args string) (c submission, ok bool) {
+	if i := strings.IndexByte(args, ' '); i >= 0 && strings.HasPrefix(args[i:], " -M") {
+		return c, false // most are: a delivery
+	}
 	program, rest, _ := strings.Cut(args, " ")
 	switch program[strings.LastIndexByte(program, '/')+1:] {
 	case "mailq", "newaliases", "runq":

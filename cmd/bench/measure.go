@@ -132,7 +132,7 @@ func (b *bench) parse(context.Context) (spent, error) {
 // one core has read is not carried to another.
 func (b *bench) tie(ctx context.Context) (spent, error) {
 	start, used := time.Now(), processorTime()
-	logs, err := tail.Read([]string{b.log.path}, tail.ReadOptions{Size: 128 << 10})
+	logs, err := tail.Read([]string{b.log.path}, tail.ReadOptions{Size: 256 << 10, Here: true})
 	if err != nil {
 		return spent{}, err
 	}
