@@ -5,9 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"runtime"
-	"strings"
-	"sync"
 	"time"
 
 	"osm"
@@ -43,7 +40,7 @@ func Replay(ctx context.Context, cfg config.Config, o ReplayOptions) error {
 	if o.Zone == nil {
 		o.Zone = time.Local
 	}
-	reader, err := tail.Read(o.Paths, tail.ReadOptions{Size: pieceSize, Stdin: o.Stdin, Logger: o.Logger, Time: timeOf(o.Zone)})
+	reader, err := tail.Read(o.Paths, tail.ReadOptions{Size: pieceSize, Here: true, Stdin: o.Stdin, Logger: o.Logger, Time: timeOf(o.Zone)})
 	if err != nil {
 		return err
 	}
@@ -69,114 +66,6 @@ func timeOf(zone *time.Location) func(line string) (unixNano int64, ok bool) {
 	return func(line string) (int64, bool) {
 		parser.Parse(line, &entry)
 		return entry.Time.UnixNano(), !entry.Time.IsZero()
-	}
-}
-
-// pieceSize is small enough for what was read of one piece to stay in the processor's cache until the engine needs it.
-const pieceSize = 128 << 10
-
-// piece is a chunk of log and what was read of it.
-type piece struct {
-	dealt
-	glance  exim.Glance
-	batches []Batch // one for each engine
-}
-
-// dealt is a chunk in its place among the others.
-type dealt struct {
-	chunk  tail.Chunk
-	before <-chan struct{} // closed when the chunk before went through the engines
-	done   chan struct{}   // closed when this one did
-}
-
-// run takes a log through the engines. Each worker reads a chunk, and takes it through when its turn comes: so what was read
-// need not go from one processor's cache to another's.
-func (r *replayed) run(ctx context.Context, reader *tail.Reader, o ReplayOptions) (damaged error) {
-	var wait sync.WaitGroup
-	work := make(chan dealt)
-	wait.Go(func() {
-		defer close(work)
-		damaged = deal(ctx, reader, work)
-	})
-	for range runtime.GOMAXPROCS(0) {
-		wait.Go(func() {
-			parser := exim.NewParser(o.Zone)
-			parser.Keep, parser.Skim = true, true
-			var entry exim.Entry
-			p := piece{batches: make([]Batch, len(r.engines()))}
-			for p.dealt = range work {
-				p.read(parser, &entry)
-				for i, e := range r.engines() {
-					e.Look(&p.batches[i])
-				}
-				<-p.before
-				r.process(&p)
-				if o.Progress != nil {
-					o.Progress(reader.Progress())
-				}
-				close(p.done)
-				p.chunk.Release()
-			}
-		})
-	}
-	wait.Wait()
-	return damaged
-}
-
-// deal hands out every chunk, in order.
-func deal(ctx context.Context, reader *tail.Reader, work chan<- dealt) error {
-	var damaged error
-	var syslog joining
-	before := make(chan struct{})
-	close(before)
-	for chunk, err := range reader.Chunks(ctx) {
-		if err != nil {
-			damaged = errors.Join(damaged, err)
-			continue
-		}
-		if syslog.is(chunk.Text) {
-			chunk.Text = syslog.join(chunk)
-		}
-		t := dealt{chunk: chunk, before: before, done: make(chan struct{})}
-		work <- t
-		before = t.done
-	}
-	return damaged
-}
-
-// joining puts the records together that syslog cut. Exim's own files have none and are passed by.
-type joining struct {
-	joiner exim.Joiner
-	text   strings.Builder
-}
-
-// is tells whether a chunk's first line is none of Exim's own.
-func (j *joining) is(text string) bool {
-	return len(text) > 10 && text[10] != ' ' || j.joiner.Holding()
-}
-
-func (j *joining) join(chunk tail.Chunk) string {
-	j.text.Reset()
-	for line := range chunk.Lines() {
-		if whole, ok := j.joiner.Join(line); ok {
-			j.text.WriteString(whole)
-			j.text.WriteByte('\n')
-		}
-	}
-	return j.text.String()
-}
-
-func (p *piece) read(parser *exim.Parser, entry *exim.Entry) {
-	p.glance = exim.Glance{}
-	for i := range p.batches {
-		p.batches[i].Reset()
-	}
-	for line := range p.chunk.Lines() {
-		parser.Parse(line, entry)
-		p.glance.Add(entry)
-		for i := range p.batches {
-			p.batches[i].Read(entry)
-		}
 	}
 }
 

@@ -17,52 +17,46 @@ func newWords(text string, own [2]string) words { return words{rest: text, more:
 // next finds the next word; false at the end.
 func (w *words) next() bool {
 	for {
-		for w.line == "" {
-			if !w.more {
-				return false
+		line, i := w.line, 0
+		for i < len(line) && classes[line[i]] == 0 {
+			i++
+		}
+		if i < len(line) {
+			if w.line = line[i:]; w.token() {
+				return true
 			}
-			w.line, w.rest, w.more = strings.Cut(w.rest, "\n")
-			_, _, w.line = readCodes(w.line)
+			continue
 		}
-		if w.token() {
-			return true
+		if !w.more {
+			return false
 		}
+		w.line, w.rest, w.more = strings.Cut(w.rest, "\n")
+		_, _, w.line = readCodes(w.line)
 	}
 }
 
-// token takes what is at the start of the line, and tells whether it is a word.
+// token takes what is at the start of the line, where no separator is, and tells whether it is a word.
 func (w *words) token() bool {
-	line := w.line
-	if class := classes[line[0]]; class&(inName|at) == 0 {
-		n := 1
-		switch line[0] {
-		case '<':
-			if m := bracketed(line); strings.IndexByte(line[:m], '@') >= 0 {
-				n = m
-			}
-		case '"':
-			if m := quoted(line); strings.HasPrefix(line[m:], "@") { // a local part
-				n = m
-			}
-		}
-		w.line = line[n:]
-		return false
-	}
-	n, seen := 0, byte(0)
+	line, n, seen := w.line, 0, byte(0)
 	for n < len(line) {
 		class := classes[line[n]]
-		if class&(inName|at) == 0 {
+		if class&inName == 0 {
 			break
 		}
 		seen |= class
 		n++
 	}
-	w.word, w.line = line[:n], line[n:]
-	if seen&at != 0 {
+	switch {
+	case n == 0:
+		w.line = line[opened(line):]
+		return false
+	case seen&at != 0:
+		w.line = line[n:]
 		return false
 	}
+	w.word, w.line = line[:n], line[n:]
 	if seen&dot != 0 {
-		if name := strings.Trim(w.word, ".-:/"); hostName(name, w.own) {
+		if name := strings.Trim(w.word, ".-"); hostName(name, w.own) {
 			w.word = listName(name, w.own)
 			return w.word != ""
 		}
@@ -70,22 +64,36 @@ func (w *words) token() bool {
 	return true
 }
 
-// What a byte can be. An underscore can be in a name, since host names in addresses have them.
+// opened is the length of what a bracket or a quote at the start of s opens, if that is an address or a local part; else 1.
+func opened(s string) int {
+	if s[0] == '<' {
+		if n := bracketed(s); strings.IndexByte(s[:n], '@') >= 0 {
+			return n
+		}
+	} else if n := quoted(s); strings.HasPrefix(s[n:], "@") {
+		return n
+	}
+	return 1
+}
+
+// What a byte can be; those that are nothing separate words.
 const (
-	inName byte = 1 << iota // in an address or in a host's name
+	inName byte = 1 << iota // in an address or in a host's name: an underscore too, since those in addresses have them
 	dot
 	at
+	opens // an address in brackets, or a local part in quotes
 )
 
 var classes = func() (t [256]byte) {
 	for i := range t {
 		c := byte(i)
-		if symbol(c) != space || strings.IndexByte(".-_+=", c) >= 0 {
+		if symbol(c) != space || strings.IndexByte(".-_+=@", c) >= 0 {
 			t[i] = inName
 		}
 	}
 	t['.'] |= dot
 	t['@'] |= at
+	t['<'], t['"'] = opens, opens
 	return t
 }()
 

@@ -60,13 +60,6 @@ func (c *clock) plain(s string) (at time.Time, ok bool) {
 	return time.Unix(c.last, 0).In(c.zone), true
 }
 
-// word is the 8 bytes that s begins with as one number.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
 // read reads Exim's time at the start of s. It returns the index of what follows the space behind it, 0 if s starts
 // with no time.
 func (c *clock) read(s string) (at stamp, next int) {

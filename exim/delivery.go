@@ -119,7 +119,11 @@ func fieldFollows(s string, i int) bool {
 		return rest == "" || rest[0] == ':' || strings.HasPrefix(rest, "defer (") || strings.HasPrefix(rest, "routing defer") ||
 			strings.HasPrefix(rest, "transport defer")
 	case 1:
-		return strings.IndexByte("FQPRTSHDC", s[i]) >= 0
+		switch s[i] {
+		case 'F', 'Q', 'P', 'R', 'T', 'S', 'H', 'D', 'C':
+			return true
+		}
+		return false
 	}
 	return strings.HasPrefix(s[i:], "SRS=") || strings.HasPrefix(s[i:], "DT=")
 }

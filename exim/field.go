@@ -40,14 +40,11 @@ func valueEnd(s string, i int) int {
 // wordEnd returns the index of the next space, or the end of s. A colon before a space is not part of the word: an
 // error's text follows it.
 func wordEnd(s string, i int) int {
-	n := strings.IndexByte(s[i:], ' ')
-	if n < 0 {
-		return len(s)
+	end := spaceAt(s, i)
+	if end > i && end < len(s) && s[end-1] == ':' {
+		end--
 	}
-	if n > 0 && s[i+n-1] == ':' {
-		n--
-	}
-	return i + n
+	return end
 }
 
 // spaceOver returns the index behind the space at s[i], or i where there is none.

@@ -38,9 +38,7 @@ func dotted(s string) (a [4]byte, ok bool) {
 
 // dotsIn has a bit for each byte of w that is a dot (or a slash, the character next to it, right behind a dot).
 func dotsIn(w uint64) uint {
-	w ^= 0x2e2e2e2e2e2e2e2e
-	zeros := (w - 0x0101010101010101) &^ w & 0x8080808080808080
-	return uint(zeros >> 7 * 0x0102040810204080 >> 56)
+	return uint(zeros(w^0x2e2e2e2e2e2e2e2e) >> 7 * 0x0102040810204080 >> 56)
 }
 
 // octet reads the number of so many digits before s[end], and sets bits in bad where there is none. s has 8 bytes at least.

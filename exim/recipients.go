@@ -22,17 +22,11 @@ func EachRecipient(recipients string) func(fn func(address string) bool) {
 // addressEnd returns the end of the address at s[i:]: the next space outside quotes, or the end of s. Where a quote is
 // never closed it is taken for an ordinary character.
 func addressEnd(s string, i int) int {
-	end := strings.IndexByte(s[i:], ' ')
-	if end < 0 {
-		end = len(s)
-	} else {
-		end += i
-	}
-	quote := strings.IndexByte(s[i:end], '"')
-	if quote < 0 {
+	end, quote := spaceOrQuoteAt(s, i)
+	if !quote {
 		return end
 	}
-	for j := i + quote; j < len(s); j++ {
+	for j := i; j < len(s); j++ {
 		switch s[j] {
 		case ' ':
 			return j

@@ -47,8 +47,20 @@ func files(t testing.TB, nameAndText ...string) (paths []string) {
 	return paths
 }
 
-// readAll gives all lines and checks what every chunk must be.
+// readAll gives all lines and checks what every chunk must be, and that it makes no difference who reads.
 func readAll(t *testing.T, paths []string, o ReadOptions) (lines []string, errs []error) {
+	t.Helper()
+	lines, errs = readOnce(t, paths, o)
+	if o.Stdin == nil {
+		o.Here = true
+		if here, errsHere := readOnce(t, paths, o); !slices.Equal(here, lines) || fmt.Sprint(errsHere) != fmt.Sprint(errs) {
+			t.Errorf("read by whoever asks: %d lines, %v; by a goroutine: %d lines, %v", len(here), errsHere, len(lines), errs)
+		}
+	}
+	return lines, errs
+}
+
+func readOnce(t *testing.T, paths []string, o ReadOptions) (lines []string, errs []error) {
 	t.Helper()
 	r, err := Read(paths, o)
 	if err != nil {
@@ -241,8 +253,9 @@ func TestReadRefuses(t *testing.T) {
 func TestReadStops(t *testing.T) {
 	text := strings.Repeat("1 a line of the log\n", 50_000)
 	paths := files(t, "a/mainlog", text, "a/mainlog.1.gz", text, "b/mainlog", text)
-	for _, times := range []func(string) (int64, bool){nil, timeOf} {
-		r, err := Read(paths, ReadOptions{Size: 10_000, Time: times, Ahead: 2})
+	for i := range 4 {
+		times, here := []func(string) (int64, bool){nil, timeOf}[i%2], i > 1
+		r, err := Read(paths, ReadOptions{Size: 10_000, Time: times, Ahead: 2, Here: here})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,11 +263,14 @@ func TestReadStops(t *testing.T) {
 			break
 		}
 		goleak.VerifyNone(t)
+		if open := openFiles(t, filepath.Dir(filepath.Dir(paths[0]))); len(open) > 0 {
+			t.Errorf("still open: %v", open)
+		}
 		if done, total := r.Progress(); done > total/2 {
 			t.Errorf("for one chunk %d of %d bytes were read", done, total)
 		}
 
-		r, err = Read(paths, ReadOptions{Size: 10_000, Time: times})
+		r, err = Read(paths, ReadOptions{Size: 10_000, Time: times, Here: here})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,4 +289,19 @@ func TestReadStops(t *testing.T) {
 		}
 		goleak.VerifyNone(t)
 	}
+}
+
+// openFiles are the files of a folder that this process has open.
+func openFiles(t *testing.T, folder string) (open []string) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil || len(links) == 0 {
+		t.Fatal("what is open can't be told", err)
+	}
+	for _, link := range links {
+		if name, err := os.Readlink(link); err == nil && strings.HasPrefix(name, folder) {
+			open = append(open, name)
+		}
+	}
+	return open
 }

@@ -62,13 +62,13 @@ func (b *Batch) Arrivals() iter.Seq2[int, *osm.Message] {
 func (b *Batch) Read(e *exim.Entry) {
 	now, dated := unix(e)
 	kind, at, told := b.told(e)
-	switch {
-	case told:
-		b.lines = append(b.lines, line{key: keyOf(e.ID), unix: now, kind: kind, dated: dated, at: at})
-	case dated && (now-b.last > maxSilence || b.last-now > maxSilence): // only the time matters
-		b.lines = append(b.lines, line{unix: now, kind: kind, dated: true})
-	default:
+	if !told && (!dated || now-b.last <= maxSilence && b.last-now <= maxSilence) {
 		return
+	}
+	b.lines = append(b.lines, line{})
+	l := &b.lines[len(b.lines)-1]
+	if l.unix, l.dated, l.kind, l.at = now, dated, kind, at; told { // of others only the time matters
+		l.key = keyOf(e.ID)
 	}
 	b.last = now
 }

@@ -72,7 +72,8 @@ func (t *Tracker) Add(e *exim.Entry) Event {
 		return Event{Kind: e.Kind, Forged: e.Forged}
 	}
 	l.kind, l.at, _ = b.told(e)
-	event := t.tie(b, &l)
+	event := Event{}
+	t.tie(b, &l, &event)
 	event.Kind = e.Kind
 	b.slots = b.slots[:0]
 	return event
@@ -84,39 +85,40 @@ func (t *Tracker) Tie(b *Batch) []Event {
 	t.keep = b
 	b.events = b.events[:0]
 	for i := range b.lines {
-		b.events = append(b.events, t.tie(b, &b.lines[i]))
+		b.events = append(b.events, Event{})
+		t.tie(b, &b.lines[i], &b.events[i])
 	}
 	b.slots = b.slots[:0] // they are the tracker's now
 	t.keep = nil
 	return b.events
 }
 
-func (t *Tracker) tie(b *Batch, l *line) Event {
+// tie makes the event, which is empty, of a line.
+func (t *Tracker) tie(b *Batch, l *line, event *Event) {
 	t.begin(l)
-	event := Event{Kind: l.kind}
+	event.Kind = l.kind
 	switch l.kind {
 	case exim.Arrival, exim.Fakereject:
-		t.arrival(b.slots[l.at], l.unix, &event)
+		t.arrival(b.slots[l.at], l.unix, event)
 		event.Arrival = int(l.at)
 	case exim.Delivery, exim.Cutthrough, exim.Suppressed, exim.Deferral, exim.Failure:
-		t.attempt(l.key, &b.deliveries[l.at], &event)
+		t.attempt(l.key, &b.deliveries[l.at], event)
 	case exim.Completed:
-		t.completed(l.key, &event)
+		t.completed(l.key, event)
 	case exim.Submission:
 		t.submissions.add(b.submissions[l.at], l.unix)
 	case exim.Rejection:
 		event.Entry = &b.entries[l.at]
-		t.rejection(l, event.Entry, &event)
+		t.rejection(l, event.Entry, event)
 	case exim.Unknown:
 		event.Entry = &b.entries[l.at]
 		t.unknown(event.Entry.Line)
 	case exim.AuthFailure:
 		event.Entry = &b.entries[l.at]
-		t.about(l.key, &event)
+		t.about(l.key, event)
 	default:
-		t.about(l.key, &event)
+		t.about(l.key, event)
 	}
-	return event
 }
 
 // begin is what every line begins with.

@@ -198,7 +198,9 @@ func (t *tying) work(next func() (tail.Chunk, error, bool)) {
 }
 
 func (t *tying) tie(batch *track.Batch) {
-	for _, ev := range t.tracker.Tie(batch) {
+	events := t.tracker.Tie(batch)
+	for i := range events {
+		ev := &events[i]
 		if ev.New {
 			t.messages++
 			t.enricher.Message(ev.Message)
