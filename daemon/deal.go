@@ -13,7 +13,7 @@ import (
 )
 
 // pieceSize is small enough for a piece, and what was read of it, to stay in a processor's cache until the engine needs it.
-const pieceSize = 128 << 10
+const pieceSize = 256 << 10
 
 // piece is a chunk of log and what was read of it.
 type piece struct {
@@ -168,6 +168,7 @@ func newPieceReader(r *replayed, o ReplayOptions) *pieceReader {
 }
 
 func (w *pieceReader) read(p *piece) {
+	runtime.Gosched() // the garbage collector may have waited for its turn: while it marks, every pointer written costs more
 	p.glance = exim.Glance{}
 	for i := range p.batches {
 		p.batches[i].Reset()

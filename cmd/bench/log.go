@@ -13,7 +13,6 @@ import (
 // simulated is the log that everything is measured on.
 type simulated struct {
 	path                   string
-	text                   string
 	lines, messages, bytes int
 }
 
@@ -28,7 +27,7 @@ func makeLog(path string, lines int, style sim.Style) (*simulated, error) {
 		return nil, fmt.Errorf("the simulated server writes %d lines only, %d are wanted", lines-w.left, lines)
 	}
 	text := w.text.String()
-	return &simulated{path: path, text: text, lines: lines, messages: strings.Count(text, " <= "), bytes: len(text)},
+	return &simulated{path: path, lines: lines, messages: strings.Count(text, " <= "), bytes: len(text)},
 		os.WriteFile(path, []byte(text), 0o644)
 }
 
