@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"osm"
+	"osm/sim"
 	"osm/store"
 )
 
@@ -30,6 +31,8 @@ func TestMain(m *testing.M) {
 //
 //	status N COMMAND...   the command must end with this exit status
 //	history FILE          make a history with a few known messages
+//	days FILE             write the log of a small simulated server's last two days
+//	soon COMMAND...       the command must succeed within half a minute: a daemon in the background takes its time to start
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -37,7 +40,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TZ", "UTC")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "history": makeHistory},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "history": makeHistory, "days": days, "soon": soon},
 	})
 }
 
@@ -64,6 +67,26 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 var day = time.Date(2026, 3, 10, 16, 32, 0, 0, time.UTC)
 
 // makeHistory writes three messages: one by a login with every result, one by a script with hostile texts, one bounce.
+func days(ts *testscript.TestScript, neg bool, args []string) {
+	start := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -2)
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(sim.New(sim.Config{Seed: 3, Accounts: 10, Days: 2, Start: start, LongIDs: true}).WriteLog(f, nil))
+	ts.Check(f.Close())
+}
+
+func soon(ts *testscript.TestScript, neg bool, args []string) {
+	for start := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		err := ts.Exec(args[0], args[1:]...)
+		if err == nil {
+			return
+		}
+		if time.Since(start) > 30*time.Second {
+			ts.Fatalf("%v", err)
+		}
+	}
+}
+
 func makeHistory(ts *testscript.TestScript, neg bool, args []string) {
 	config := store.DefaultConfig()
 	config.Path = ts.MkAbs(args[0])
