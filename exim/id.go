@@ -1,6 +1,9 @@
 package exim
 
-import "time"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // Exim writes numbers in ids with the digits 0-9A-Za-z (base 62). Systems whose file names ignore case use base 36;
 // Exim decides that when it is compiled, and only for Cygwin and Darwin, so it is not looked for here.
@@ -81,4 +84,28 @@ func decode62(s string) (n int64) {
 		n = n*base + int64(digits[s[i]]-1)
 	}
 	return n
+}
+
+// Key is a message id, packed so that comparing and hashing it is cheap. The zero Key is that of no message. (Fields, and no array:
+// the compiler keeps them in registers.)
+type Key struct{ A, B, C uint64 }
+
+// KeyOf packs an id of 16 characters (up to Exim 4.96) or 23 (from 4.97); what has another length is no id.
+func KeyOf(id string) (k Key) {
+	switch len(id) {
+	case shortID:
+		k.A, k.B = word(id[:8]), word(id[8:])
+	case longID:
+		k.A, k.B, k.C = word(id[:8]), word(id[8:16]), word(id[15:])
+	}
+	return k
+}
+
+// ID is the id that was packed.
+func (k Key) ID() string {
+	b := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, k.A), k.B)
+	if k.C != 0 {
+		b = append(b[:15], binary.LittleEndian.AppendUint64(nil, k.C)...)
+	}
+	return string(b)
 }

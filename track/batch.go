@@ -25,7 +25,7 @@ type Batch struct {
 
 // line is one line of a batch.
 type line struct {
-	key   key
+	key   exim.Key
 	unix  int64
 	kind  exim.Kind
 	dated bool
@@ -68,7 +68,7 @@ func (b *Batch) Read(e *exim.Entry) {
 	b.lines = append(b.lines, line{})
 	l := &b.lines[len(b.lines)-1]
 	if l.unix, l.dated, l.kind, l.at = now, dated, kind, at; told { // of others only the time matters
-		l.key = keyOf(e.ID)
+		l.key = exim.KeyOf(e.ID)
 	}
 	b.last = now
 }
@@ -116,7 +116,7 @@ func (b *Batch) told(e *exim.Entry) (kind exim.Kind, at int32, ok bool) {
 // arrival makes the slot of a message that arrives.
 func (b *Batch) arrival(e *exim.Entry) *slot {
 	s := b.slot()
-	s.key, s.arrived, s.early = keyOf(e.ID), true, nil
+	s.key, s.arrived, s.early = exim.KeyOf(e.ID), true, nil
 	s.bytes = slotBytes + b.fillMessage(&s.message, e)
 	if s.local = e.IP == ""; s.local {
 		s.pid = processOf(e)

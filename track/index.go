@@ -1,6 +1,10 @@
 package track
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"osm/exim"
+)
 
 // index finds the slots of message ids: a table with open addressing, since a map's hashing and comparing of whole ids would be a
 // good part of the work of tying. The ids are those of the log, which strangers can have a hand in: the hash has a seed.
@@ -13,15 +17,15 @@ type index struct {
 func newIndex() index { return index{cells: make([]*slot, 1024), seed: rand.Uint64() | 1} }
 
 // at is where the search for a key begins.
-func (x *index) at(k key) int {
-	h := (k.a ^ x.seed) * 0x9e3779b97f4a7c15
-	h = (h ^ h>>29 ^ k.b) * x.seed
-	h = (h ^ h>>32 ^ k.c) * 0xe7037ed1a0b428db
+func (x *index) at(k exim.Key) int {
+	h := (k.A ^ x.seed) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>29 ^ k.B) * x.seed
+	h = (h ^ h>>32 ^ k.C) * 0xe7037ed1a0b428db
 	return int(h>>32) & (len(x.cells) - 1)
 }
 
 // get finds a slot, nil where there is none.
-func (x *index) get(k key) *slot {
+func (x *index) get(k exim.Key) *slot {
 	for i := x.at(k); ; i = (i + 1) & (len(x.cells) - 1) {
 		if s := x.cells[i]; s == nil || s.key == k {
 			return s

@@ -1,10 +1,10 @@
 package track
 
 import (
-	"encoding/binary"
 	"unsafe"
 
 	"osm"
+	"osm/exim"
 )
 
 const (
@@ -18,40 +18,9 @@ const (
 	maxFree      = 1000 // forgotten slots that are kept for reuse, by each batch
 )
 
-// key is a message id, packed so that comparing and hashing it is cheap. The zero key is that of no message. (Fields, and no
-// array: the compiler keeps them in registers.)
-type key struct{ a, b, c uint64 }
-
-// keyOf packs an id of 16 characters (up to Exim 4.96) or 23 (from 4.97).
-func keyOf(id string) (k key) {
-	switch len(id) {
-	case 16:
-		k.a, k.b = word(id[:8]), word(id[8:])
-	case 23:
-		k.a, k.b, k.c = word(id[:8]), word(id[8:16]), word(id[15:])
-	}
-	return k
-}
-
-// id is the id that was packed.
-func (k key) id() string {
-	b := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, k.a), k.b)
-	if k.c != 0 {
-		b = append(b[:15], binary.LittleEndian.AppendUint64(nil, k.c)...)
-	}
-	return string(b)
-}
-
-// word is 8 bytes of a string as one number.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
 // slot is what is remembered of one message id.
 type slot struct {
-	key        key
+	key        exim.Key
 	prev, next *slot
 	since      int64 // log time when it was put into its queue
 	bytes      int64
@@ -97,7 +66,7 @@ func (q *queue) remove(s *slot) {
 }
 
 // slot makes an empty slot for an id that has none. It is in no queue yet.
-func (t *Tracker) slot(k key) *slot {
+func (t *Tracker) slot(k exim.Key) *slot {
 	s := t.single.slot()
 	s.key, s.bytes, s.arrived, s.early = k, slotBytes, false, nil
 	t.slots.put(s)
@@ -122,11 +91,11 @@ func (t *Tracker) drop(s *slot) {
 }
 
 // restore asks whether an unknown id arrived before what is remembered.
-func (t *Tracker) restore(k key) *slot {
+func (t *Tracker) restore(k exim.Key) *slot {
 	if t.options.Lookup == nil {
 		return nil
 	}
-	m := t.options.Lookup(k.id())
+	m := t.options.Lookup(k.ID())
 	if m == nil {
 		return nil
 	}
@@ -140,7 +109,7 @@ func (t *Tracker) restore(k key) *slot {
 }
 
 // keepEarly keeps a delivery until its message arrives. s is the id's slot, nil when it has none.
-func (t *Tracker) keepEarly(s *slot, k key, d *osm.Delivery) {
+func (t *Tracker) keepEarly(s *slot, k exim.Key, d *osm.Delivery) {
 	if s == nil {
 		s = t.slot(k)
 	} else {

@@ -64,7 +64,7 @@ func New(o Options) *Tracker {
 func (t *Tracker) Add(e *exim.Entry) Event {
 	b := &t.single
 	b.Reset()
-	l := line{key: keyOf(e.ID)}
+	l := line{key: exim.KeyOf(e.ID)}
 	l.unix, l.dated = unix(e)
 	if e.Forged != exim.NoSign {
 		t.begin(&l)
@@ -133,8 +133,8 @@ func (t *Tracker) begin(l *line) {
 }
 
 // about finds the message that a line is about.
-func (t *Tracker) about(k key, event *Event) {
-	if k == (key{}) {
+func (t *Tracker) about(k exim.Key, event *Event) {
+	if k == (exim.Key{}) {
 		return
 	}
 	if s := t.slots.get(k); s != nil && s.arrived {
@@ -157,7 +157,7 @@ func (t *Tracker) advance(now int64) {
 
 func (t *Tracker) arrival(s *slot, at int64, event *Event) {
 	switch before := t.slots.get(s.key); {
-	case s.key == key{}:
+	case s.key == exim.Key{}:
 		t.drop(s)
 		return
 	case before != nil && before.arrived: // read twice, or written by someone who knows the id
@@ -180,8 +180,8 @@ func (t *Tracker) arrival(s *slot, at int64, event *Event) {
 }
 
 // attempt is one line of a delivery: it is tied to its message, or kept until the message arrives.
-func (t *Tracker) attempt(k key, d *osm.Delivery, event *Event) {
-	if k == (key{}) {
+func (t *Tracker) attempt(k exim.Key, d *osm.Delivery, event *Event) {
+	if k == (exim.Key{}) {
 		return
 	}
 	s := t.slots.get(k)
@@ -195,7 +195,7 @@ func (t *Tracker) attempt(k key, d *osm.Delivery, event *Event) {
 	event.Message, event.Delivery = &s.message, d
 }
 
-func (t *Tracker) completed(k key, event *Event) {
+func (t *Tracker) completed(k exim.Key, event *Event) {
 	s := t.slots.get(k)
 	switch {
 	case s == nil:

@@ -371,9 +371,9 @@ func TestBatch(t *testing.T) {
 // The index finds what a map finds, whatever is added and removed.
 func TestIndex(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		x, want := index{cells: make([]*slot, 32), seed: 3}, map[key]*slot{} // crowded
+		x, want := index{cells: make([]*slot, 32), seed: 3}, map[exim.Key]*slot{} // crowded
 		for range rapid.IntRange(0, 300).Draw(t, "n") {
-			k := key{a: rapid.Uint64Range(0, 15).Draw(t, "key"), b: 1}
+			k := exim.Key{A: rapid.Uint64Range(0, 15).Draw(t, "key"), B: 1}
 			if s := want[k]; s != nil {
 				x.remove(s)
 				delete(want, k)
@@ -393,10 +393,10 @@ func TestIndex(t *testing.T) {
 	})
 	x := newIndex()
 	for i := range uint64(100_000) {
-		x.put(&slot{key: key{a: i}})
+		x.put(&slot{key: exim.Key{A: i}})
 	}
 	for i := range uint64(100_000) {
-		s := x.get(key{a: i})
+		s := x.get(exim.Key{A: i})
 		if s == nil {
 			t.Fatalf("%d is lost", i)
 		}
@@ -405,7 +405,7 @@ func TestIndex(t *testing.T) {
 		}
 	}
 	for i := range uint64(100_000) {
-		if s := x.get(key{a: i}); (s != nil) != (i%3 == 0) {
+		if s := x.get(exim.Key{A: i}); (s != nil) != (i%3 == 0) {
 			t.Fatalf("%d: %v", i, s)
 		}
 	}
