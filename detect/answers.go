@@ -42,13 +42,17 @@ const (
 	spurnedMail  = -2.708 // log(0.002/0.03)
 )
 
+// wasStopped is the score of a message that was stopped, faded since, from which on good answers say nothing: they are those to
+// what was sent before the stop.
+const wasStopped = 3
+
 // isWelcome is how surely the answers of late are those that a list of the sender's own gets, 0 to 1: some two hundred good ones, and more
 // where there are bad ones among them.
 func (l *look) isWelcome() float32 {
 	e := l.slot
 	good := e.answers - e.unknown - e.spam
 	sure := min(aliveAddress*good+deadAddress*e.unknown, takenMail*good+spurnedMail*e.spam)
-	return min(max(sure, 0)/listLimit, 1)
+	return min(max(sure, 0)/listLimit, 1) * max(1-e.held/wasStopped, 0)
 }
 
 // died follows the recipients that do not exist.

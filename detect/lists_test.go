@@ -165,3 +165,29 @@ func TestHardlyUsedMailbox(t *testing.T) {
 		t.Errorf("a new network weighs %.2f after one message and %.2f after twenty", once, often)
 	}
 }
+
+// TestGoodAnswersBeforeTheStop: what the receivers took before a sender was stopped does not let him go on a day later.
+func TestGoodAnswersBeforeTheStop(t *testing.T) {
+	w := newTown(t)
+	before, after := 0, 0
+	for i := range 6000 {
+		m := w.anna("We have moved", stranger(i))
+		m.Client = w.thief("198.51.7.20", "", m.Recipients[0]).Client
+		w.pass(45 * time.Second)
+		if w.last = w.d.Find(m); w.last.Action != osm.Accept {
+			if after == 0 {
+				before, after = i, 1
+				w.pass(24 * time.Hour)
+			}
+			continue
+		}
+		if after > 0 {
+			after++
+		}
+		w.d.Learn(m, true)
+		w.d.Delivery(m, &osm.Delivery{Time: m.Time.Add(time.Second), Outcome: osm.Delivered, Recipient: m.Recipients[0], Original: m.Recipients[0], Remote: true})
+	}
+	if before < 100 || after-1 > 40 {
+		t.Errorf("%d went out before the stop and %d after it", before, after-1)
+	}
+}
