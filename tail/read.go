@@ -148,15 +148,26 @@ type stream struct {
 
 // stream begins to read a file.
 func (r *Reader) stream(ctx context.Context, name string) stream {
-	if r.Here && name != "-" {
-		if t, ok := r.plain(name); ok {
+	var t *text
+	if info, err := os.Stat(name); r.Here && name != "-" && err == nil && info.Mode().IsRegular() {
+		if t = r.open(name); !t.packed { // which for a pipe would wait for its writer
 			return stream{here: t}
 		}
 	}
 	out := make(chan item, r.Ahead)
 	work := func() {
 		defer close(out)
-		r.produce(ctx, name, out)
+		if t == nil {
+			t = r.open(name)
+		}
+		defer t.close()
+		for i, ok := t.next(); ok; i, ok = t.next() {
+			select {
+			case out <- i:
+			case <-ctx.Done():
+				return
+			}
+		}
 	}
 	if name == "-" {
 		go work() // not waited for: nothing can stop a read of a terminal
@@ -186,43 +197,6 @@ func (s *stream) close() {
 	}
 }
 
-// produce sends a file's chunks until it ends or ctx is done.
-func (r *Reader) produce(ctx context.Context, name string, out chan<- item) {
-	var t *text
-	if name == "-" {
-		t = r.text(name, r.Stdin, nil)
-	} else if file, err := os.Open(name); err == nil {
-		t = r.text(name, file, file)
-	} else {
-		t = &text{failed: fmt.Errorf("read log %s: %w", name, errors.Unwrap(err))}
-	}
-	defer t.close()
-	for i, ok := t.next(); ok; i, ok = t.next() {
-		select {
-		case out <- i:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// plain opens a regular file that is not compressed; ok is false for all others, and for one that can't be opened.
-func (r *Reader) plain(name string) (t *text, ok bool) {
-	info, err := os.Stat(name) // to open a pipe waits for its writer
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, false
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, false
-	}
-	if t = r.text(name, file, file); t.packed {
-		t.close()
-		return nil, false
-	}
-	return t, true
-}
-
 // text is a file's chunks, one after the other.
 type text struct {
 	*Reader
@@ -236,8 +210,18 @@ type text struct {
 	ended  bool
 }
 
-func (r *Reader) text(name string, in io.Reader, file io.Closer) *text {
-	t := &text{Reader: r, name: name, file: file, split: newSplitter(r.Size, r.MaxLine, r.memory)}
+// open never fails: what is wrong is told by next.
+func (r *Reader) open(name string) *text {
+	t := &text{Reader: r, name: name, split: newSplitter(r.Size, r.MaxLine, r.memory)}
+	in := r.Stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			t.failed = fmt.Errorf("read log %s: %w", name, errors.Unwrap(err))
+			return t
+		}
+		in, t.file = file, file
+	}
 	t.plain, t.packed = unpack(&counted{in, &r.done})
 	return t
 }

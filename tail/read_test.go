@@ -179,8 +179,9 @@ func TestReadManyLinesOfTwoServers(t *testing.T) {
 
 func TestReadOffsets(t *testing.T) {
 	text := strings.Repeat("a line of the log\n", 1000) + strings.Repeat("x", 5000) + "\nlast"
-	for _, name := range []string{"mainlog", "mainlog.1.gz"} {
-		r, err := Read(files(t, name, text), ReadOptions{Size: 1000, MaxLine: 2000})
+	for i := range 4 {
+		name, here := []string{"mainlog", "mainlog.1.gz"}[i%2], i > 1
+		r, err := Read(files(t, name, text), ReadOptions{Size: 1000, MaxLine: 2000, Here: here})
 		if err != nil {
 			t.Fatal(err)
 		}
