@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"osm"
 	"osm/exim"
@@ -331,6 +332,23 @@ func TestLearningIsBounded(t *testing.T) {
 }
 
 // An attempt that never reached a host is known to be remote by its transport.
+// What is learned is not a part of a line: its memory is used for other lines later, or would be kept for a name.
+func TestLearningKeepsNoLine(t *testing.T) {
+	e := New(Options{})
+	e.learned.login("ours.example")
+	line := []byte("ours.example")
+	e.learned.delivered(unsafe.String(&line[0], len(line)))
+	copy(line, "xxxxxxxxxxxx")
+	if !e.local("ours.example") || len(e.learned.domains) != 1 {
+		t.Errorf("learned: %v", e.learned.domains)
+	}
+	for domain := range e.learned.domains {
+		if domain != "ours.example" {
+			t.Errorf("the domain's name is now %q", domain)
+		}
+	}
+}
+
 func TestRemote(t *testing.T) {
 	e := New(Options{})
 	m := osm.Message{User: "alice", Sender: "a@b"}

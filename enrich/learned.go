@@ -56,10 +56,7 @@ func (l *learned) saw(domain string, what evidence) {
 	if domain == "" || old&what != 0 || !known && len(l.domains) >= maxDomains {
 		return
 	}
-	if !known {
-		domain = strings.Clone(domain)
-	}
-	l.domains[domain] = old | what
+	l.domains[strings.Clone(domain)] = old | what // also of a known one: a map takes the key that it is given, and this is a part of a line
 }
 
 func (l *learned) relays(client netip.Addr) bool {
