@@ -27,7 +27,8 @@ func (d *Detector) raised(l *look) float32 {
 	if l.m.Class != osm.Local || l.from == nil {
 		return 0
 	}
-	visitors := s.newFrom.of(0.05, 10) >= 0.3 && !d.ownDomain(l) // it writes in the names of visitors
+	// It writes in the names of visitors, many of whom have their address where visitors of other sites have theirs.
+	visitors := s.newFrom.of(0.05, 10) >= 0.3 && (!d.ownDomain(l) || d.known.Has(window.Pair(sharedDomain, l.domain)))
 	if !visitors && !l.from.mature(l.now) && !asUser(l.m) {
 		return 0
 	}

@@ -191,3 +191,33 @@ func TestGoodAnswersBeforeTheStop(t *testing.T) {
 		t.Errorf("%d went out before the stop and %d after it", before, after-1)
 	}
 }
+
+// TestFormInVisitorsNames: a form that tells its owner in each visitor's name does not own the mail service that many of them use: it
+// is stopped when it writes to strangers in the names of others there.
+func TestFormInVisitorsNames(t *testing.T) {
+	w := newTown(t)
+	as := func(account, from, to string) *osm.Message {
+		m := w.form("New message from your website", to)
+		m.Account, m.User, m.Sender, m.Script.Path = account, account, from, "/home/"+account+"/public_html"
+		return m
+	}
+	visitor := func(i int) string {
+		return fmt.Sprintf("visitor%d@%s", i, []string{"post.example", fmt.Sprintf("home%d.example", i)}[i%2])
+	}
+	for i := range 60 {
+		w.pass(9 * time.Hour)
+		for n, account := range []string{"one", "two"} {
+			w.accept(as(account, visitor(2000*n+i), account+"@"+account+".example"))
+		}
+	}
+	through := 0
+	for i := range 200 {
+		w.pass(10 * time.Second)
+		if w.try(as("one", visitor(5000+2*i), stranger(i))) { // all of them at the mail service
+			through++
+		}
+	}
+	if through > 15 {
+		t.Errorf("%d messages of 200 to strangers in the names of people at a mail service went out: %+v", through, w.last)
+	}
+}

@@ -47,6 +47,8 @@ const (
 	knownNetwork            // networks of an account
 	knownSender             // envelope senders of a sender
 	knownDead               // recipients of a sender that do not exist
+	anyDomain               // envelope sender domains of all accounts
+	sharedDomain            // those in which several accounts write
 )
 
 const seed = 0x6f736d // "osm": hashes are the same after a restart
