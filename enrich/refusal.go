@@ -92,8 +92,13 @@ func splitReply(text string) (phase, reply string) {
 	return "", text
 }
 
+// longest is the most that an address is looked through: RFC 5321 section 4.5.3.1.3 allows 256 bytes. A reply that is all brackets would
+// else be read as often as it has some.
+const longest = 500
+
 // bracketed is the length of the <address> at the start of s, 1 when it has no end. A quoted local part may hold a >.
 func bracketed(s string) int {
+	s = s[:min(len(s), longest)]
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '"':
@@ -109,6 +114,7 @@ func bracketed(s string) int {
 
 // quoted is the length of the quoted string at the start of s, 1 when it has no end.
 func quoted(s string) int {
+	s = s[:min(len(s), longest)]
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
@@ -142,15 +148,15 @@ func digit(c byte) bool { return '0' <= c && c <= '9' }
 // kind is that of the first row of which a phrase occurs, NotRefused when none does. Addresses and the like are left out, and
 // without them receivers say the same again and again: they are searched through once.
 func (t *table) kind(text string, own [2]string) osm.Refusal {
-	print := t.known.print(text, own)
-	row, known := t.known.row(print)
+	mark := t.known.print(text, own)
+	row, known := t.known.row(mark)
 	if !known {
 		s := search{row: none}
 		for words := newWords(text, own); words.next(); {
 			s.word(t.phrases, words.word)
 		}
 		row = s.row
-		t.known.keep(print, row)
+		t.known.keep(mark, row)
 	}
 	if row == none {
 		return osm.NotRefused

@@ -238,6 +238,19 @@ func TestRefusalIsNotFooled(t *testing.T) {
 	}
 }
 
+// A reply of a megabyte that is all brackets, or quotes, is not read a million times: the test would not end in time.
+func TestReplyOfBrackets(t *testing.T) {
+	c := newClassifier()
+	for _, one := range []string{"<", "\"", "<\"", "\"\\", "<a@"} {
+		text := strings.Repeat(one, 1<<20/len(one))
+		for _, before := range []string{"550 ", "SMTP error from remote mail server after RCPT TO:<"} {
+			if got := c.kind(before+text, [2]string{"there.example", "here.example"}); got == osm.NotRefused {
+				t.Errorf("%q and many %q: %s", before, one, got)
+			}
+		}
+	}
+}
+
 func TestPhrases(t *testing.T) {
 	p := newPhrases([][]string{{"user unknown"}, {"unknown*"}, {"know"}, {"a b", "b c"}})
 	for text, want := range map[string]uint16{
