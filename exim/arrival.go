@@ -115,7 +115,7 @@ func (r *arrivalReader) field(s string, i, n int) (end int) {
 
 // host reads the client, with a HELO that ends where it has to.
 func (r *arrivalReader) host(s string, i int) int {
-	if open := strings.IndexByte(s[i:], '('); open >= 0 && i+open < r.heloEnd {
+	if open := strings.IndexByte(s[i:max(i, r.heloEnd)], '('); open >= 0 {
 		r.e.Helo = s[i+open+1 : r.heloEnd]
 		r.e.Host = strings.TrimSuffix(s[i:i+open], " ")
 		r.e.IP, r.e.Port, i = socket(s, r.heloEnd+2)
