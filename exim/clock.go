@@ -12,8 +12,7 @@ import "time"
 type clock struct {
 	zone *time.Location
 
-	hour    [13]byte  // "2026-11-23 08": what civil and offset were computed for
-	words   [2]uint64 // its first and its last eight bytes
+	hour    [2]uint64 // "2026-11-23 08", its first and its last eight bytes: what civil and offset were computed for
 	civil   int64     // that hour's start as Unix seconds, if its time were UTC
 	offset  int64     // of zone in that hour, seconds east of Greenwich
 	regular bool      // one offset is valid for the whole hour
@@ -42,21 +41,17 @@ type stamp struct {
 // plainTime is a time as most lines bear it, and the space behind it.
 const plainTime = "2026-11-23 08:27:00 "
 
-// plain reads the time of a line that is like most: of the hour of the one before, without a fraction or a zone. ok is false
-// where it is not, or where more is needed to settle it.
+// plain reads the time of a line that is like most, without a fraction or a zone. ok is false where it is not, or where more is needed to
+// settle it.
 func (c *clock) plain(s string) (at time.Time, ok bool) {
-	if len(s) <= len(plainTime) || !c.regular || word(s) != c.words[0] || word(s[5:]) != c.words[1] {
+	if len(s) <= len(plainTime) || s[10] != ' ' || s[19] != ' ' || s[20] == '+' || s[20] == '-' {
 		return at, false
 	}
-	if next := s[20]; s[19] != ' ' || next == '+' || next == '-' {
+	seconds, ok := c.seconds(s)
+	if !ok || !c.regular || seconds >= c.civil+3600 {
 		return at, false
 	}
-	minute, ok1 := twoDigits(s[14:])
-	second, ok2 := twoDigits(s[17:])
-	if !ok1 || !ok2 || s[13] != ':' || s[16] != ':' || minute > 59 || second > 59 {
-		return at, false
-	}
-	c.last = c.civil + int64(minute)*60 + int64(second) - c.offset
+	c.last = seconds - c.offset
 	return time.Unix(c.last, 0).In(c.zone), true
 }
 
@@ -91,7 +86,7 @@ func after(s string, i int) int { return min(i+1, len(s)) }
 
 // seconds reads "2026-11-23 08:27:00" (or with a T) as Unix seconds, as if it were UTC. s has at least 19 bytes.
 func (c *clock) seconds(s string) (int64, bool) {
-	if s[:13] != string(c.hour[:]) && !c.enter(s) {
+	if (word(s) != c.hour[0] || word(s[5:]) != c.hour[1]) && !c.enter(s) {
 		return 0, false
 	}
 	minute, ok1 := twoDigits(s[14:])
@@ -116,8 +111,7 @@ func (c *clock) enter(s string) bool {
 	if t.Day() != day || int(t.Month()) != month {
 		return false
 	}
-	copy(c.hour[:], s)
-	c.words = [2]uint64{word(s), word(s[5:])}
+	c.hour = [2]uint64{word(s), word(s[5:])}
 	c.civil = t.Unix()
 	first, _, n := c.offsets(c.civil)
 	end, _, m := c.offsets(c.civil + 3599)

@@ -163,3 +163,23 @@ func TestSyslogTag(t *testing.T) {
 		t.Errorf("another program's line: %+v", e)
 	}
 }
+
+// A line's time is read alike whether or not the line before was of the same hour: syslog's has a T, and is none of Exim's own.
+func TestSameHourAgain(t *testing.T) {
+	for _, line := range []string{
+		"2026-11-23T08:27:00 mx exim[12]: 1xVPAA-000001-01 Completed",
+		"2026-11-23T08:27:00 1xVPAA-000001-01 Completed",
+		"2026-11-23 08:27:00 1xVPAA-000001-01 Completed",
+		"2026-11-23 08:59:60 1xVPAA-000001-01 Completed",
+		"2026-11-23 08:27:00 -0500 1xVPAA-000001-01 Completed",
+		"2026-11-23 08:27:00",
+	} {
+		p := NewParser(time.UTC)
+		var first, again Entry
+		p.Parse(line, &first)
+		p.Parse(line, &again)
+		if first != again {
+			t.Errorf("%s\nis at first %+v\nand then %+v", line, first, again)
+		}
+	}
+}

@@ -23,9 +23,9 @@ func dotted(s string) (a [4]byte, ok bool) {
 	if n < 8 || n > len("255.255.255.255") {
 		return a, false
 	}
-	dots := dotsIn(word(s)) | dotsIn(word(s[n-8:]))<<uint(n-8)
-	first, second, third := bits.TrailingZeros(dots), bits.TrailingZeros(dots&(dots-1)), bits.Len(dots)-1
-	if bits.OnesCount(dots) != 3 || first == 0 {
+	found := dotsIn(word(s)) | dotsIn(word(s[n-8:]))<<uint(n-8)
+	first, second, third := bits.TrailingZeros(found), bits.TrailingZeros(found&(found-1)), bits.Len(found)-1
+	if bits.OnesCount(found) != 3 || first == 0 {
 		return a, false
 	}
 	bad := uint32(0)
@@ -38,7 +38,7 @@ func dotted(s string) (a [4]byte, ok bool) {
 
 // dotsIn has a bit for each byte of w that is a dot (or a slash, the character next to it, right behind a dot).
 func dotsIn(w uint64) uint {
-	return uint(zeros(w^0x2e2e2e2e2e2e2e2e) >> 7 * 0x0102040810204080 >> 56)
+	return uint(zeros(w^dots) >> 7 * 0x0102040810204080 >> 56)
 }
 
 // octet reads the number of so many digits before s[end], and sets bits in bad where there is none. s has 8 bytes at least.

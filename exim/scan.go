@@ -1,6 +1,7 @@
 package exim
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"unsafe"
 )
@@ -11,6 +12,7 @@ import (
 const (
 	spaces = 0x2020202020202020
 	quotes = 0x2222222222222222
+	dots   = 0x2e2e2e2e2e2e2e2e
 	lows   = 0x0101010101010101
 	highs  = 0x8080808080808080
 )
@@ -21,15 +23,12 @@ func zeros(w uint64) uint64 { return (w - lows) &^ w & highs }
 // word is the 8 bytes that s begins with as one number.
 func word(s string) uint64 {
 	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	return wordAt(s, 0)
 }
 
 // wordAt is word(s[i:]); the caller has made sure that i+8 is at most len(s).
 func wordAt(s string, i int) uint64 {
-	b := (*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i))
-	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i))[:])
 }
 
 // spaceAt is the index of the first space from s[i] on, len(s) where there is none.
