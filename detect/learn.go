@@ -38,8 +38,7 @@ func (d *Detector) learn(l *look, m *osm.Message) {
 		if !l.from.mature(now) {
 			d.known.Add(window.Pair(s.hash+knownSender, l.from.hash), now)
 			d.known.Add(window.Pair(s.hash+knownDomain, l.domain), now)
-			d.share(l, now)
-			d.known.Add(window.Pair(l.account+knownDomain, l.domain), now)
+			d.writesIn(l, now)
 		}
 	}
 	if l.subject != nil {
@@ -152,16 +151,17 @@ func (d *Detector) late(l *look, e *evidence, dl *osm.Delivery) {
 	d.remember(l)
 }
 
-// share notes that a domain is one in which several accounts write, before this one is known to: a mail service's, nobody's own.
-func (d *Detector) share(l *look, now window.Seconds) {
-	any, shared := window.Pair(anyDomain, l.domain), window.Pair(sharedDomain, l.domain)
+// writesIn notes the domain that an account writes in, and when several accounts do: then it is a mail service's, nobody's own.
+func (d *Detector) writesIn(l *look, now window.Seconds) {
+	own, any, shared := window.Pair(l.account+knownDomain, l.domain), window.Pair(anyDomain, l.domain), window.Pair(sharedDomain, l.domain)
 	switch {
 	case d.known.Has(shared):
 		d.known.Add(shared, now) // is not forgotten
-	case d.known.Has(window.Pair(l.account+knownDomain, l.domain)):
+	case d.known.Has(own):
 	case d.known.Has(any):
 		d.known.Add(shared, now)
 	default:
 		d.known.Add(any, now)
 	}
+	d.known.Add(own, now)
 }

@@ -10,11 +10,11 @@ func answer(text string, e *Entry) {
 
 // trimTimes cuts the times that +deliver_time and +queue_time add behind a failure's text.
 func trimTimes(s string) string {
-	if s == "" || s[len(s)-1] != 's' {
-		return s
-	}
 	for _, key := range [...]string{" DT=", " QT="} {
-		if i := strings.LastIndexByte(s, ' '); i >= 0 && strings.HasPrefix(s[i:], key) && s[len(s)-1] == 's' {
+		if !strings.HasSuffix(s, "s") {
+			return s
+		}
+		if i := strings.LastIndexByte(s, ' '); i >= 0 && strings.HasPrefix(s[i:], key) {
 			s = s[:i]
 		}
 	}

@@ -149,8 +149,8 @@ type stream struct {
 // stream begins to read a file.
 func (r *Reader) stream(ctx context.Context, name string) stream {
 	var t *text
-	if info, err := os.Stat(name); r.Here && name != "-" && err == nil && info.Mode().IsRegular() {
-		if t = r.open(name); !t.packed { // which for a pipe would wait for its writer
+	if r.Here && isRegular(name) { // to open a pipe would wait for its writer
+		if t = r.open(name); !t.packed {
 			return stream{here: t}
 		}
 	}
@@ -175,6 +175,11 @@ func (r *Reader) stream(ctx context.Context, name string) stream {
 		r.running.Go(work)
 	}
 	return stream{items: out}
+}
+
+func isRegular(name string) bool {
+	info, err := os.Stat(name)
+	return name != "-" && err == nil && info.Mode().IsRegular()
 }
 
 // next is the stream's next chunk, or the error that it ends with; ok is false when it has ended or ctx is done.

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"osm/enrich"
 	"osm/exim"
@@ -115,7 +114,7 @@ func (b *bench) parse(context.Context) (spent, error) {
 	if err != nil {
 		return spent{}, err
 	}
-	log := unsafe.String(unsafe.SliceData(text), len(text))
+	log := string(text)
 	parser, entry := exim.NewParser(time.UTC), exim.Entry{}
 	unknown := 0
 	var before, after runtime.MemStats
