@@ -6,21 +6,26 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
 	"osm"
+	"osm/exim"
 	"osm/sim"
 	"osm/store"
+	"osm/tail"
 )
 
 func TestMain(m *testing.M) {
@@ -31,16 +36,16 @@ func TestMain(m *testing.M) {
 //
 //	status N COMMAND...   the command must end with this exit status
 //	history FILE          make a history with a few known messages
-//	days FILE             write the log of a small simulated server's last two days
-//	soon COMMAND...       the command must succeed within half a minute: a daemon in the background takes its time to start
+//	days FILE             make a history of the log of a small simulated server's last two days
+//	ready                 wait until a daemon in the background says that it is
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "UTC")
-			return nil
+			return listenForReady(e)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "history": makeHistory, "days": days, "soon": soon},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "history": makeHistory, "days": days, "ready": ready},
 	})
 }
 
@@ -66,27 +71,50 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 // day is when the ids of the messages below were made.
 var day = time.Date(2026, 3, 10, 16, 32, 0, 0, time.UTC)
 
-// makeHistory writes three messages: one by a login with every result, one by a script with hostile texts, one bounce.
 func days(ts *testscript.TestScript, neg bool, args []string) {
-	start := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -2)
-	f, err := os.Create(ts.MkAbs(args[0]))
+	now := time.Now().UTC()
+	config := store.DefaultConfig()
+	config.Path = ts.MkAbs(args[0])
+	s, err := store.Open(config, now, slog.New(slog.DiscardHandler))
 	ts.Check(err)
-	ts.Check(sim.New(sim.Config{Seed: 3, Accounts: 10, Days: 2, Start: start, LongIDs: true}).WriteLog(f, nil))
-	ts.Check(f.Close())
+	defer s.Close()
+	var log strings.Builder
+	world := sim.New(sim.Config{Seed: 3, Accounts: 10, Days: 2, Start: now.Truncate(24*time.Hour).AddDate(0, 0, -2), LongIDs: true})
+	ts.Check(world.WriteLog(&log, nil))
+	parser, entry := exim.NewParser(time.UTC), exim.Entry{}
+	for line := range tail.Lines(log.String()) {
+		parser.Parse(line, &entry)
+		s.Line(entry.Time, line)
+	}
+	ts.Check(s.Flush(now, nil))
 }
 
-func soon(ts *testscript.TestScript, neg bool, args []string) {
-	for start := time.Now(); ; time.Sleep(100 * time.Millisecond) {
-		err := ts.Exec(args[0], args[1:]...)
-		if err == nil {
-			return
-		}
-		if time.Since(start) > 30*time.Second {
-			ts.Fatalf("%v", err)
-		}
+// readySocket is where a script's daemon says that it is ready, as it does to systemd (sd_notify(3)).
+type readySocket struct{}
+
+func listenForReady(e *testscript.Env) error {
+	path := filepath.Join(e.WorkDir, "notify")
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	e.Defer(func() { socket.Close() })
+	e.Values[readySocket{}] = socket
+	e.Setenv("NOTIFY_SOCKET", path)
+	return nil
+}
+
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	socket, said := ts.Value(readySocket{}).(*net.UnixConn), make([]byte, 100)
+	ts.Check(socket.SetReadDeadline(time.Now().Add(time.Minute)))
+	n, err := socket.Read(said)
+	ts.Check(err)
+	if string(said[:n]) != daemon.SdNotifyReady {
+		ts.Fatalf("the daemon says %q", said[:n])
 	}
 }
 
+// makeHistory writes three messages: one by a login with every result, one by a script with hostile texts, one bounce.
 func makeHistory(ts *testscript.TestScript, neg bool, args []string) {
 	config := store.DefaultConfig()
 	config.Path = ts.MkAbs(args[0])
